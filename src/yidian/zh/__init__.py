@@ -1,0 +1,1 @@
+"""Chinese text: normalising, 简繁, pinyin, sentences and grams. Imports no Django, and nothing until used."""
