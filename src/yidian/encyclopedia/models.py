@@ -1,0 +1,117 @@
+"""Conditions, articles and action guides."""
+
+from django.db import models
+from modelcluster.fields import ParentalKey, ParentalManyToManyField
+from wagtail.fields import StreamField
+
+from yidian.editorial.blocks import ModuleBlock, PhaseBlock
+from yidian.editorial.models import Entry
+from yidian.zh.pinyin import index_letter
+
+ONE_A_LINE = "每行一条，可以引用出处：[^出处的网址拼音]。"
+
+
+class Condition(Entry):
+    """A disease or a symptom (MedicalCondition, MedicalSignOrSymptom)."""
+
+    kind = "condition"
+    section = "conditions"
+
+    class Kind(models.TextChoices):
+        DISEASE = "disease", "疾病"
+        SYMPTOM = "symptom", "症状"
+
+    index_letter = models.CharField(max_length=1, default="#", editable=False, db_index=True)
+    condition_kind = models.CharField("类别", max_length=20, choices=Kind.choices)
+    modules = StreamField([("module", ModuleBlock())], blank=True, verbose_name="正文")
+    broader = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="narrower", verbose_name="上级病症"
+    )
+    related = ParentalManyToManyField("self", blank=True, symmetrical=False, verbose_name="相关病症")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "病症"
+        ordering = ["slug"]
+
+    def save(self, *args, **kwargs):
+        self.index_letter = index_letter(self.name)
+        super().save(*args, **kwargs)
+
+    def condition_ids(self) -> list[int]:
+        return [self.broader_id] if self.broader_id else []
+
+
+class MedicalCode(models.Model):
+    """A condition's code in a public coding system."""
+
+    class System(models.TextChoices):
+        ICD10 = "ICD-10", "ICD-10"
+        ICD11 = "ICD-11", "ICD-11"
+        MESH = "MeSH", "MeSH"
+
+    condition = ParentalKey(Condition, on_delete=models.CASCADE, related_name="codes")
+    system = models.CharField("编码系统", max_length=20, choices=System.choices)
+    value = models.CharField("编码", max_length=30)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "编码"
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["system", "value"])]
+        constraints = [models.UniqueConstraint(fields=["condition", "system", "value"], name="a_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.system} {self.value}"
+
+
+class Article(Entry):
+    """An article that answers one question at length (MedicalWebPage)."""
+
+    kind = "article"
+    section = "articles"
+
+    about = models.ForeignKey(
+        Condition,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="articles",
+        verbose_name="关于哪个病症",
+    )
+    modules = StreamField([("module", ModuleBlock())], blank=True, verbose_name="正文")
+    keywords = models.TextField("关键词", blank=True, help_text="每行一个。")
+    related = ParentalManyToManyField(
+        Condition, blank=True, related_name="touched_by_articles", verbose_name="还涉及哪些病症"
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "文章"
+        ordering = ["-date_published", "-pk"]
+        indexes = [models.Index(fields=["about", "live", "-date_published"])]
+
+
+class ActionGuide(Entry):
+    """What to do now, today and in two weeks, and when to get help (HowTo, FHIR PlanDefinition)."""
+
+    kind = "guide"
+    section = "guides"
+
+    about = models.ForeignKey(
+        Condition, models.SET_NULL, null=True, blank=True, related_name="guides", verbose_name="关于哪个病症"
+    )
+    phases = StreamField([("phase", PhaseBlock())], blank=True, verbose_name="步骤")
+    do = models.TextField("要做", blank=True, help_text=ONE_A_LINE)
+    dont = models.TextField("不要做", blank=True, help_text=ONE_A_LINE + "每条都以“不要”开头。")
+    stop_conditions = models.TextField("什么时候停下", blank=True, help_text=ONE_A_LINE)
+    contraindications = models.TextField("哪些人不要这样做", blank=True, help_text=ONE_A_LINE)
+    related = ParentalManyToManyField(
+        Condition, blank=True, related_name="touched_by_guides", verbose_name="还涉及哪些病症"
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "行动指南"
+        ordering = ["slug"]
+        indexes = [models.Index(fields=["about", "live"])]
+
+    def text_lines(self) -> list[str]:
+        fields = (self.do, self.dont, self.stop_conditions, self.contraindications)
+        return [line for field in fields for line in field.splitlines()]

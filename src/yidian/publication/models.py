@@ -1,0 +1,109 @@
+"""What everything public shares: an identity for life, drafts and revisions, and one read that keeps drafts in."""
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.module_loading import import_string
+from modelcluster.models import ClusterableModel
+from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
+
+from yidian.zh.pinyin import slugify
+
+# Identifiers of content that came without one are derived from what it is, so that two sites agree on them.
+NAMESPACE = uuid.UUID("6b0f4c1e-6b54-5c52-9a55-70d1c3a6f1b0")
+
+valid_slug = RegexValidator(
+    r"\A[a-z0-9]+(?:-[a-z0-9]+)*\Z", "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。"
+)
+
+
+def derived_identifier(kind: str, slug: str) -> uuid.UUID:
+    """The identifier of content that came without one: UUIDv5 of kind and slug."""
+    return uuid.uuid5(NAMESPACE, f"{kind}/{slug}")
+
+
+def new_token() -> str:
+    """Eight random characters without vowels or look-alikes: 27^8 is 280 thousand million, so none is ever reused."""
+    return "".join(secrets.choice("23456789bcdfghjkmnpqrstvwxz") for _ in range(8))
+
+
+class PublicQuerySet(models.QuerySet):
+    def public(self):
+        """Only what readers may see: published and not withdrawn."""
+        return self.filter(live=True)
+
+
+class Publishable(
+    WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, ClusterableModel
+):
+    """A thing with an address of its own that is drafted, reviewed, published and withdrawn."""
+
+    kind: str  # the word for it in addresses of data: "article"
+    section: str  # the word for it in public addresses: "articles"
+
+    slug = models.CharField(
+        "网址拼音",
+        max_length=100,
+        unique=True,
+        blank=True,
+        validators=[valid_slug],
+        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+    )
+    identifier = models.UUIDField("永久编号", default=uuid.uuid4, unique=True, editable=False)
+    origin = models.CharField("来源", max_length=200, blank=True, help_text="从别处导入时，写明来自哪里。")
+    licence = models.CharField("许可", max_length=200, blank=True, help_text="从别处导入时，写明许可条款。")
+
+    objects = PublicQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    def clean(self):
+        super().clean()
+        if not self.slug:
+            self.slug = self.free_slug()
+        if self.pk and self.first_published_at:
+            public = type(self).objects.filter(pk=self.pk).values_list("slug", flat=True).first()
+            if public and public != self.slug:
+                raise ValidationError({"slug": f"这一页已经公开过，网址不能再改。请改回 {public}。"})
+
+    def save(self, *args, **kwargs):
+        if not self.slug:
+            self.slug = self.free_slug()
+        super().save(*args, **kwargs)
+
+    def free_slug(self) -> str:
+        """A slug in pinyin that nothing of this kind has yet."""
+        stem = slugify(self.title)[:80].strip("-") or new_token()
+        taken = set(type(self).objects.filter(slug__startswith=stem).values_list("slug", flat=True))
+        return next(
+            slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if slug not in taken
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return f"/{self.section}/{self.slug}/"
+
+    def searchable_names(self) -> list[str]:
+        """Other names that a reader may type to find this; empty when it has none."""
+        return [line.strip() for line in getattr(self, "alternate_names", "").splitlines() if line.strip()]
+
+    def purge_keys(self) -> list[str]:
+        """Tags of the cached pages that show this: its own page, and the listings of its kind."""
+        return [f"{self.kind}:{self.pk}", f"list:{self.section}"]
+
+    def settle(self) -> None:
+        """Bring what this kind alone derives into line; called after every change, inside its transaction."""
+
+    def serve_preview(self, request, mode_name):
+        return import_string(settings.YIDIAN_PREVIEW)(request, self)

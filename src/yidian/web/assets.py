@@ -1,0 +1,59 @@
+"""Style and script of public pages: put together once at start from the components' own files, named by their hash."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+
+_WEB = Path(__file__).parent
+_STATIC = _WEB / "static" / "yidian"
+
+
+def _style_files() -> list[Path]:
+    return [
+        _STATIC / "tokens.css",
+        _STATIC / "layout.css",
+        *sorted((_WEB / "components").glob("*/style.css")),
+    ]
+
+
+@cache
+def _built() -> dict[str, tuple[bytes, str]]:
+    """File name with hash → content and media type."""
+    files = {
+        "yidian.css": (b"\n".join(path.read_bytes() for path in _style_files()), "text/css; charset=utf-8"),
+        "head.js": ((_STATIC / "head.js").read_bytes(), "text/javascript; charset=utf-8"),
+        "page.js": ((_STATIC / "page.js").read_bytes(), "text/javascript; charset=utf-8"),
+    }
+    built = {}
+    for name, (content, media_type) in files.items():
+        stem, _, suffix = name.partition(".")
+        built[f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{suffix}"] = (content, media_type)
+    return built
+
+
+class assets:  # noqa: N801  (templates read it as a plain record)
+    """Addresses of the style and scripts of this release: `assets.css`, `assets.head_js`, `assets.js`."""
+
+    def __init__(self):
+        if settings.DEBUG:
+            _built.cache_clear()
+        self.css, self.head_js, self.js = (f"/assets/{name}" for name in _built())
+
+
+def static(path: str) -> str:
+    """The address of a file under web/static/yidian/."""
+    return f"{settings.STATIC_URL}yidian/{path}"
+
+
+def asset(request, name: str) -> HttpResponse:
+    """One built file; its name holds its hash, so browsers keep it for a year."""
+    if name not in _built():
+        raise Http404
+    content, media_type = _built()[name]
+    response = HttpResponse(content, content_type=media_type)
+    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["X-Page-Tags"] = "assets"
+    return response

@@ -1,0 +1,86 @@
+"""Turning a template and its data into a public page: 简体 or 繁體, tagged for the page cache."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.template import engines
+
+from yidian.zh.hant import to_hant
+
+HANT_PREFIX = "/zh-hant"
+
+
+def read_only(view: Callable) -> Callable:
+    """Lets only GET and HEAD reach a page; anything else is answered 405 with a page that helps."""
+
+    @wraps(view)
+    def guarded(request, *args, **kwargs):
+        if request.method not in {"GET", "HEAD"}:
+            from yidian.web.faults import fault_page  # faults render through this module
+
+            response = fault_page(request, 405)
+            response["Allow"] = "GET, HEAD"
+            return response
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def address(path: str) -> str:
+    """The full public address of a path on this site."""
+    return settings.YIDIAN_ORIGIN + quote(path, safe="/?=&#-_.~")
+
+
+def page_context(path: str, *, hant: bool = False, title: str, description: str = "", **more) -> dict:
+    """What base.html needs to know of a page; `path` is the 简体 path."""
+    return {
+        "lang": "zh-Hant" if hant else "zh-Hans",
+        "hant": hant,
+        "title": title,
+        "description": description,
+        "canonical": address(HANT_PREFIX + path if hant else path),
+        "path": path,
+        "url_hans": path,
+        "url_hant": HANT_PREFIX + path,
+        "site_name": settings.YIDIAN_SITE_NAME,
+        "origin": settings.YIDIAN_ORIGIN,
+        "breadcrumb": [],
+        "og_type": "website",
+        "beacon": False,
+    } | more
+
+
+def render(
+    template: str, page: dict, tags: Iterable[str] | None, status: int = 200, **context
+) -> HttpResponse:
+    """The page as a response; `tags` name what it shows so that a change purges it, None keeps it out of the cache."""
+    prefix = HANT_PREFIX if page["hant"] else ""
+    made = engines["jinja2"].env.get_template(template).render(page=page, prefix=prefix, **context)
+    response = HttpResponse(to_hant(made) if page["hant"] else made, status=status)
+    response["Content-Language"] = page["lang"]
+    if tags is None:
+        response["Cache-Control"] = "no-store"
+    else:
+        response["X-Page-Tags"] = " ".join(dict.fromkeys(tags))
+    return response
+
+
+def localise(data, hant: bool):
+    """Links inside stored public HTML and data, moved under /zh-hant/ when the page is 繁體."""
+    if not hant:
+        return data
+    if isinstance(data, dict):
+        return {
+            key: HANT_PREFIX + value
+            if key == "url" and isinstance(value, str) and value.startswith("/")
+            else localise(value, hant)
+            for key, value in data.items()
+        }
+    if isinstance(data, list):
+        return [localise(item, hant) for item in data]
+    if isinstance(data, str):
+        return data.replace('href="/', f'href="{HANT_PREFIX}/')
+    return data

@@ -1,0 +1,287 @@
+"""The hot reads of public pages: plain rows, a stated number of queries a page, drafts left out by `public()`."""
+
+import re
+from datetime import date
+
+from django.db.models import Q
+from django.utils import timezone
+from markupsafe import Markup
+
+from yidian.answers.models import Answer, Question
+from yidian.editorial.models import Entry
+from yidian.editorial.rendering import RENDER_VERSION, rendered_now
+from yidian.encyclopedia.models import ActionGuide, Article, Condition
+from yidian.people.models import Department, Hospital, Physician
+from yidian.terms.models import BodyPart, Population
+
+ENTRIES: dict[str, type[Entry]] = {
+    model.section: model for model in (Condition, Article, Question, ActionGuide)
+}
+PLACES = {model.section: model for model in (Physician, Hospital, Department, BodyPart, Population)}
+KIND_LABELS = {
+    "conditions": "病症",
+    "articles": "文章",
+    "questions": "问答",
+    "guides": "行动指南",
+    "doctors": "医生",
+    "hospitals": "医院",
+    "departments": "科室",
+    "body-parts": "身体部位",
+    "populations": "人群",
+}
+# A list page shows this many; a list has at most this many pages, so that no request makes the database walk far.
+PAGE_SIZE = 30
+MAX_PAGES = 200
+
+_BYLINE = tuple(
+    f"{role}__{field}"
+    for role in ("author", "reviewer")
+    for field in ("name", "slug", "job_title", "demonstration", "live")
+)
+_ENTRY = (
+    "pk",
+    "slug",
+    "name",
+    "alternate_names",
+    "description",
+    "date_published",
+    "date_modified",
+    "last_review_date",
+    "review_due",
+    "rendered",
+    "last_published_at",
+    *_BYLINE,
+)
+_ABOUT = (
+    "about__pk",
+    "about__slug",
+    "about__name",
+    "about__description",
+    "about__condition_kind",
+    "about__live",
+)
+_MORE = {
+    "conditions": ("condition_kind", "broader__slug", "broader__name", "broader__live"),
+    "articles": (*_ABOUT, "keywords"),
+    "questions": (*_ABOUT, "detail"),
+    "guides": _ABOUT,
+}
+_PATH = re.compile(
+    r"/(conditions|articles|questions|guides|doctors|hospitals|departments|body-parts)/([a-z0-9-]{1,100})/"
+)
+
+
+def page_exists(path: str) -> bool:
+    """Whether a public page stands at this path; for what counts views."""
+    match = _PATH.fullmatch(path)
+    if not match:
+        return False
+    model = ENTRIES.get(match[1]) or PLACES[match[1]]
+    return model.objects.public().filter(slug=match[2]).exists()
+
+
+def entry_row(section: str, slug: str) -> dict | None:
+    """One public entry with its byline and the condition it is about; one query."""
+    return ENTRIES[section].objects.public().filter(slug=slug).values(*_ENTRY, *_MORE[section]).first()
+
+
+def preview_row(entry: Entry) -> dict:
+    """The same shape as `entry_row`, of an entry as it stands in the editor, saved or not."""
+    row = {"rendered": rendered_now(entry), "pk": entry.pk or 0}
+    for field in (*_ENTRY, *_MORE[entry.section]):
+        if field in row:
+            continue
+        value = entry
+        for part in field.split("__"):
+            value = getattr(value, part, None)
+        row[field] = value
+    return row
+
+
+def _person(row: dict, role: str, prefix: str) -> dict | None:
+    if not row[f"{role}__name"]:
+        return None
+    return {
+        "name": row[f"{role}__name"],
+        "job_title": row[f"{role}__job_title"],
+        "demonstration": row[f"{role}__demonstration"],
+        "url": f"{prefix}/doctors/{row[f'{role}__slug']}/" if row[f"{role}__live"] else None,
+    }
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _html(rendered: dict) -> dict:
+    """A stored public form with its HTML marked as safe: it passed the gate when it was made."""
+    for module in rendered["modules"]:
+        _safe_blocks(module["blocks"])
+    for blocks in rendered["answers"].values():
+        _safe_blocks(blocks)
+    for card in rendered["care_advice"]:
+        card["items"] = [Markup(item) for item in card["items"]]  # noqa: S704
+    for phase in rendered["phases"]:
+        for step in phase["steps"]:
+            step["html"] = Markup(step["html"])  # noqa: S704
+    for field in ("do", "dont", "stop_conditions", "contraindications"):
+        rendered[field] = [Markup(line) for line in rendered[field]]  # noqa: S704
+    return rendered
+
+
+def _safe_blocks(blocks: list[dict]) -> None:
+    for block in blocks:
+        if "html" in block:
+            block["html"] = Markup(block["html"])  # noqa: S704
+
+
+def public_form(section: str, row: dict) -> dict:
+    """The stored public form of a row, made afresh when it is not of this publication."""
+    rendered = row["rendered"]
+    moment = row["last_published_at"].isoformat() if row["last_published_at"] else ""
+    if not rendered or rendered["version"] != RENDER_VERSION or rendered["of"] != moment:
+        rendered = rendered_now(ENTRIES[section].objects.get(pk=row["pk"]))
+    return rendered
+
+
+def review_state(last_review_date: date | None, review_due: date | None) -> str:
+    """awaiting: no clinician has reviewed it yet; overdue: one did, and its date has passed; else reviewed."""
+    if last_review_date is None:
+        return "awaiting"
+    return "overdue" if review_due and review_due < timezone.localdate() else "reviewed"
+
+
+def entry_shape(section: str, row: dict, prefix: str, localise) -> dict:
+    """A row as templates read it."""
+    rendered = _html(localise(public_form(section, row)))
+    url = f"{prefix}/{section}/{row['slug']}/"
+    modules = rendered["modules"]
+    return {
+        "pk": row["pk"],
+        "kind": ENTRIES[section].kind,
+        "kind_label": KIND_LABELS[section],
+        "name": row["name"],
+        "alternate_names": [line for line in row["alternate_names"].splitlines() if line.strip()],
+        "description": row["description"],
+        "detail": row.get("detail"),
+        "url": url,
+        "handout_url": f"{url}handout/",
+        "report_url": f"{prefix}/corrections/report/?page=/{section}/{row['slug']}/",
+        "date_published": _iso(row["date_published"]),
+        "date_modified": _iso(row["date_modified"]),
+        "last_review_date": _iso(row["last_review_date"]),
+        "review_due": _iso(row["review_due"]),
+        "review_state": review_state(row["last_review_date"], row["review_due"]),
+        "author": _person(row, "author", prefix),
+        "reviewer": _person(row, "reviewer", prefix),
+        "contents": [{"anchor": module["anchor"], "headline": module["headline"]} for module in modules],
+        "keywords": (row.get("keywords") or "").split("\n") if row.get("keywords") else [],
+    } | {key: value for key, value in rendered.items() if key not in {"version", "of", "references"}}
+
+
+def about_shape(row: dict, prefix: str) -> dict | None:
+    """The disease card of an entry, or None when it is about none that is public."""
+    if not row.get("about__live"):
+        return None
+    return {
+        "pk": row["about__pk"],
+        "name": row["about__name"],
+        "description": row["about__description"],
+        "url": f"{prefix}/conditions/{row['about__slug']}/",
+        "kind_label": Condition.Kind(row["about__condition_kind"]).label,
+    }
+
+
+def rows(section: str, entries, prefix: str, limit: int | None = PAGE_SIZE) -> list[dict]:
+    """Public entries as lines of a list; one query."""
+    fields = ("slug", "name", "description", "date_modified", "date_published")
+    letter = section == "conditions"
+    found = entries.public().values(*fields, *(["index_letter"] if letter else []))
+    return [
+        {
+            "name": row["name"],
+            "url": f"{prefix}/{section}/{row['slug']}/",
+            "description": row["description"],
+            "kind_label": KIND_LABELS[section],
+            "date": _iso(row["date_modified"] or row["date_published"]),
+            "letter": row.get("index_letter"),
+        }
+        for row in (found[:limit] if limit else found)
+    ]
+
+
+def names(section: str, things, prefix: str, **more) -> list[dict]:
+    """Public vocabulary or places as names with addresses; one query."""
+    fields = ("slug", "name", *more.get("fields", ()))
+    return [
+        {"name": row["name"], "slug": row["slug"], "url": f"{prefix}/{section}/{row['slug']}/"}
+        | {field: row[field] for field in more.get("fields", ())}
+        for row in things.public().values(*fields)
+    ]
+
+
+def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[dict] | None:
+    """Who gave the public answers to a question, with the blocks of its public form, the editors' own first.
+
+    None when an answer is missing from the public form, which must then be made afresh. One query.
+    """
+    fields = (
+        "pk",
+        "slug",
+        "date_created",
+        "date_modified",
+        "author_job_title",
+        "author__name",
+        "author__slug",
+        "author__live",
+        "author__demonstration",
+        "author_hospital__name",
+        "author_hospital__slug",
+        "author_hospital__hospital_grade",
+        "author_hospital__demonstration",
+        "author_hospital__live",
+    )
+    found = Answer.objects.public().filter(question=question_id).values(*fields)
+    ordered = sorted(
+        found, key=lambda row: (row["author__name"] is not None, -row["date_created"].toordinal())
+    )
+    if any(str(row["pk"]) not in blocks for row in ordered):
+        return None
+    shown = []
+    for row in ordered:
+        hospital = None
+        if row["author_hospital__name"]:
+            live = row["author_hospital__live"]
+            hospital = {
+                "name": row["author_hospital__name"],
+                "url": f"{prefix}/hospitals/{row['author_hospital__slug']}/" if live else None,
+                "grade": row["author_hospital__hospital_grade"],
+                "demonstration": row["author_hospital__demonstration"],
+            }
+        author = None
+        if row["author__name"]:
+            author = {
+                "name": row["author__name"],
+                "url": f"{prefix}/doctors/{row['author__slug']}/" if row["author__live"] else None,
+                "job_title": row["author_job_title"],
+                "demonstration": row["author__demonstration"],
+            }
+        shown.append(
+            {
+                "anchor": row["slug"],
+                "author": author,
+                "job_title": row["author_job_title"],
+                "hospital": hospital,
+                "date_created": _iso(row["date_created"]),
+                "date_modified": _iso(row["date_modified"]),
+                "demonstration": bool(row["author__demonstration"]),
+                "blocks": blocks[str(row["pk"])],
+            }
+        )
+    return shown
+
+
+def filed_under(section: str, filters: Q, prefix: str, limit: int = PAGE_SIZE) -> list[dict]:
+    """Rows of one kind that match a filter, each once."""
+    found = ENTRIES[section].objects.filter(filters).distinct()
+    return rows(section, found, prefix, limit)

@@ -1,0 +1,633 @@
+"""Public pages: each view parses, reads and renders."""
+
+from functools import partial
+
+import segno
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.template import engines
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from markupsafe import Markup
+
+from yidian.answers.models import Answer, Question
+from yidian.editorial.models import Correction, Entry, ErrorReport
+from yidian.editorial.rendering import claim_shape, rendered_now, source_shape
+from yidian.encyclopedia.models import ActionGuide, Article, Condition
+from yidian.evidence.models import Appearance, Claim
+from yidian.people.models import Department, Hospital, Physician
+from yidian.publication.richtext import clean_text
+from yidian.readership.models import most_viewed
+from yidian.related.reading import further_reading, question_cards
+from yidian.search.find import find
+from yidian.terms.models import BodyPart, Population
+from yidian.web import jsonld, queries
+from yidian.web.faults import fault_page
+from yidian.web.pages import HANT_PREFIX, address, localise, page_context, read_only, render
+
+# Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
+ALL_LETTERS_ON_ONE_PAGE = 300
+HOME_ROWS = 6
+SEARCH_RESULTS = 30
+MAX_REPORT = 2_000
+MAX_QUOTE = 500
+NEWEST = ("-date_published", "-pk")
+
+
+def _crumbs(prefix: str, *steps: tuple[str, str]) -> list[dict]:
+    return [{"name": name, "url": prefix + path} for name, path in (("首页", "/"), *steps)]
+
+
+def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
+    """An entry's data, its page's data and the tags every entry page carries; 404 when it is not public."""
+    prefix = HANT_PREFIX if hant else ""
+    row = row or queries.entry_row(section, slug)
+    if row is None:
+        raise Http404
+    entry = queries.entry_shape(section, row, prefix, partial(localise, hant=hant))
+    about = queries.about_shape(row, prefix) if "about__pk" in row else None
+    steps = [(queries.KIND_LABELS[section], f"/{section}/")]
+    if about:
+        steps = [
+            (queries.KIND_LABELS["conditions"], "/conditions/"),
+            (about["name"], about["url"][len(prefix) :]),
+        ]
+    page = page_context(
+        f"/{section}/{row['slug']}/",
+        hant=hant,
+        title=entry["name"],
+        description=entry["description"],
+        breadcrumb=_crumbs(prefix, *steps),
+        og_type="article",
+        beacon=True,
+    )
+    tags = [f"{entry['kind']}:{row['pk']}"]
+    tags += [f"condition:{about['pk']}"] if about else []
+    for role in ("author", "reviewer"):
+        if row[f"{role}__slug"]:
+            tags.append(f"doctor:{row[f'{role}__slug']}")
+    return row, entry, about, page, tags
+
+
+def _guides(condition_id: int | None, prefix: str) -> list[dict]:
+    if condition_id is None:
+        return []
+    return queries.rows("guides", ActionGuide.objects.filter(about=condition_id), prefix, HOME_ROWS)
+
+
+def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
+    """4 queries: the article with its condition, its guides, other articles, further reading."""
+    prefix = HANT_PREFIX if hant else ""
+    row, entry, about, page, tags = _entry_page(section, slug, hant, row)
+    condition_id = about["pk"] if about else None
+    also = Article.objects.filter(about=condition_id).exclude(pk=row["pk"]).order_by(*NEWEST)
+    page["jsonld"] = jsonld.article(page, entry, about)
+    return render(
+        "article.html",
+        page,
+        tags,
+        entry=entry,
+        condition=about,
+        guides=_guides(condition_id, prefix),
+        also=queries.rows("articles", also, prefix, HOME_ROWS) if condition_id else [],
+        related=further_reading(condition_id, prefix=prefix),
+    )
+
+
+def condition_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
+    """5 queries: the condition, its articles, guides, questions and narrower conditions."""
+    prefix = HANT_PREFIX if hant else ""
+    row, entry, _about, page, tags = _entry_page(section, slug, hant, row)
+    pk = row["pk"]
+    broader = []
+    if row["broader__live"]:
+        broader = [{"name": row["broader__name"], "url": f"{prefix}/conditions/{row['broader__slug']}/"}]
+    page["jsonld"] = jsonld.condition(page, entry, row["condition_kind"])
+    return render(
+        "condition.html",
+        page,
+        tags,
+        entry=entry,
+        articles=queries.rows(
+            "articles", Article.objects.filter(about=pk).order_by(*NEWEST), prefix, HOME_ROWS
+        ),
+        guides=_guides(pk, prefix),
+        questions=further_reading(pk, prefix=prefix),
+        broader=broader,
+        narrower=queries.names("conditions", Condition.objects.filter(broader=pk), prefix),
+    )
+
+
+def question_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
+    """4 queries: the question, who answered, guides, further reading."""
+    prefix = HANT_PREFIX if hant else ""
+    row, entry, about, page, tags = _entry_page(section, slug, hant, row)
+    answers = queries.answers_to(row["pk"], entry["answers"], prefix)
+    if answers is None:
+        row["rendered"] = None  # an answer went public since: make the public form afresh
+        entry = queries.entry_shape(section, row, prefix, partial(localise, hant=hant))
+        answers = queries.answers_to(row["pk"], entry["answers"], prefix) or []
+    tags += [f"doctor:{answer['author_slug']}" for answer in answers if answer["author_slug"]]
+    condition_id = about["pk"] if about else None
+    page["jsonld"] = jsonld.question(page, entry, answers)
+    return render(
+        "question.html",
+        page,
+        tags,
+        entry=entry,
+        answers=answers,
+        condition=about,
+        guides=_guides(condition_id, prefix),
+        related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
+    )
+
+
+def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
+    """3 queries: the guide with its condition, articles about it, further reading."""
+    prefix = HANT_PREFIX if hant else ""
+    row, entry, about, page, tags = _entry_page(section, slug, hant, row)
+    condition_id = about["pk"] if about else None
+    page["jsonld"] = jsonld.guide(page, entry)
+    also = Article.objects.filter(about=condition_id).order_by(*NEWEST)
+    return render(
+        "guide.html",
+        page,
+        tags,
+        entry=entry,
+        phases=entry["phases"],
+        do=entry["do"],
+        dont=entry["dont"],
+        stop_conditions=entry["stop_conditions"],
+        contraindications=entry["contraindications"],
+        condition=about,
+        also=queries.rows("articles", also, prefix, HOME_ROWS) if condition_id else [],
+        related=further_reading(condition_id, prefix=prefix),
+    )
+
+
+ENTRY_PAGES = {
+    "articles": article_page,
+    "conditions": condition_page,
+    "questions": question_page,
+    "guides": guide_page,
+}
+
+
+@read_only
+def entry(request, section: str, slug: str, hant: bool = False):
+    return ENTRY_PAGES[section](section, slug, hant)
+
+
+@read_only
+def handout(request, section: str, slug: str, hant: bool = False):
+    """One A4 page to take along, with a QR code to the current version."""
+    _row, entry, _about, page, tags = _entry_page(section, slug, hant)
+    page |= {"beacon": False, "robots": "noindex"}
+    target = page["canonical"]
+    page["canonical"] = target
+    drawn = segno.make(target, error="m").svg_inline(
+        scale=3, border=2, omitsize=True, svgclass="qr", lineclass=None
+    )
+    return render("handout.html", page, tags, entry=entry, qr=Markup(drawn), target=target)  # noqa: S704
+
+
+def _place(model, slug: str):
+    place = model.objects.public().filter(slug=slug).first()
+    if place is None:
+        raise Http404
+    return place
+
+
+def _place_page(place, hant: bool) -> dict:
+    prefix = HANT_PREFIX if hant else ""
+    return page_context(
+        place.get_absolute_url(),
+        hant=hant,
+        title=place.name,
+        description=place.description,
+        breadcrumb=_crumbs(prefix, (queries.KIND_LABELS[place.section], f"/{place.section}/")),
+        beacon=place.section != "populations",
+    )
+
+
+@read_only
+def doctor(request, slug: str, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    physician = Physician.objects.public().select_related("hospital", "department").filter(slug=slug).first()
+    if physician is None:
+        raise Http404
+    page = _place_page(physician, hant)
+    known = Condition.objects.filter(slug__in=physician.knows_about.split())
+    credentials = list(physician.credentials.all())
+    shape = queries.physician_shape(physician, prefix) | {
+        "description": physician.description,
+        "conflict_of_interest": physician.conflict_of_interest,
+        "knows_about": queries.names("conditions", known, prefix),
+        "credentials": [
+            {
+                "category": credential.category,
+                "recognized_by": credential.recognized_by,
+                "valid_from": credential.valid_from and credential.valid_from.isoformat(),
+                "expires": credential.expires and credential.expires.isoformat(),
+                "verified_by": credential.verified_by,
+                "verified_on": credential.verified_on and credential.verified_on.isoformat(),
+            }
+            for credential in credentials
+        ],
+        "verified": any(credential.verified_on for credential in credentials) and not physician.demonstration,
+    }
+    page["jsonld"] = jsonld.physician(page, shape)
+    answered = Question.objects.filter(
+        pk__in=Answer.objects.public()
+        .filter(author=physician)
+        .order_by("-date_created")
+        .values("question")[:100]
+    ).order_by(*NEWEST)
+    written = Article.objects.filter(author=physician).order_by(*NEWEST)
+    return render(
+        "physician.html",
+        page,
+        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "list:questions", "list:articles"],
+        physician=shape,
+        answers=question_cards(answered, queries.PAGE_SIZE, prefix),
+        articles=queries.rows("articles", written, prefix),
+    )
+
+
+@read_only
+def hospital(request, slug: str, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    place = _place(Hospital, slug)
+    page = _place_page(place, hant)
+    shape = {
+        "name": place.name,
+        "grade": place.hospital_grade,
+        "grade_source": place.grade_source,
+        "grade_as_of": place.grade_as_of and place.grade_as_of.isoformat(),
+        "region": place.region,
+        "description": place.description,
+        "demonstration": place.demonstration,
+        "url": page["url_hant"] if hant else page["url_hans"],
+    }
+    page["jsonld"] = jsonld.hospital(page, shape)
+    here = Physician.objects.public().filter(hospital=place).select_related("hospital", "department")
+    return render(
+        "hospital.html",
+        page,
+        [f"hospital:{place.pk}", "list:doctors"],
+        hospital=shape,
+        physicians=[queries.physician_shape(physician, prefix) for physician in here[: queries.PAGE_SIZE]],
+    )
+
+
+def _filed_page(template: str, name: str, place, filters: Q, hant: bool, **more):
+    prefix = HANT_PREFIX if hant else ""
+    page = _place_page(place, hant)
+    shape = {
+        "name": place.name,
+        "description": place.description,
+        "alternate_names": place.searchable_names(),
+        "url": page["url_hant"] if hant else page["url_hans"],
+    }
+    page["jsonld"] = jsonld.page(page)
+    of_these = Condition.objects.public().filter(filters).values("pk")
+    about = Q(about__in=of_these) | filters
+    questions = Question.objects.filter(about).distinct().order_by(*NEWEST)
+    lists = [f"list:{section}" for section in queries.ENTRIES]
+    return render(
+        template,
+        page,
+        [f"{place.kind}:{place.pk}", *lists],
+        **{name: shape},
+        conditions=queries.filed_under("conditions", filters, prefix),
+        articles=queries.filed_under("articles", about, prefix),
+        guides=queries.filed_under("guides", about, prefix),
+        questions=question_cards(questions, queries.PAGE_SIZE, prefix),
+        **more,
+    )
+
+
+@read_only
+def department(request, slug: str, hant: bool = False):
+    place = _place(Department, slug)
+    here = Physician.objects.public().filter(department=place).select_related("hospital", "department")
+    physicians = [
+        queries.physician_shape(physician, HANT_PREFIX if hant else "")
+        for physician in here[: queries.PAGE_SIZE]
+    ]
+    return _filed_page(
+        "department.html", "department", place, Q(departments=place), hant, physicians=physicians
+    )
+
+
+@read_only
+def body_part(request, slug: str, hant: bool = False):
+    place = _place(BodyPart, slug)
+    filters = Q(body_parts=place) | Q(body_parts__broader=place)
+    return _filed_page("body_part.html", "body_part", place, filters, hant)
+
+
+@read_only
+def population(request, slug: str, hant: bool = False):
+    place = _place(Population, slug)
+    return _filed_page("population.html", "population", place, Q(populations=place), hant)
+
+
+@read_only
+def claim(request, slug: str, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    found = Claim.objects.public().prefetch_related("sources").filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    shape = localise(claim_shape(found), hant)
+    shape["sources"] = [
+        source_shape(source) | {"number": number, "anchor": f"source-{number}", "backlinks": 0}
+        for number, source in enumerate((source for source in found.sources.all() if source.live), start=1)
+    ]
+    where = Appearance.objects.filter(reference=f"claim:{slug}").values_list("content_kind", "content_id")
+    shown = []
+    for section, model in queries.ENTRIES.items():
+        ids = [pk for kind, pk in where if kind == model.kind]
+        shown += queries.rows(section, model.objects.filter(pk__in=ids), prefix) if ids else []
+    shape["appears_in"] = shown
+    page = page_context(
+        f"/claims/{slug}/",
+        hant=hant,
+        title=found.name,
+        description=found.summary,
+        breadcrumb=_crumbs(prefix, ("主张与证据", "/editorial-policy/")),
+    )
+    page["jsonld"] = jsonld.claim(page, shape)
+    return render("claim.html", page, [f"claim:{slug}", *(f"list:{s}" for s in queries.ENTRIES)], claim=shape)
+
+
+def _page_number(request) -> int:
+    text = request.GET.get("page", "1")
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= queries.MAX_PAGES):
+        raise Http404
+    return int(text)
+
+
+def _paginated(request, found: QuerySet) -> tuple[QuerySet, dict | None]:
+    """One page of a list and where its neighbours are; counts no further than the next page."""
+    number = _page_number(request)
+    start = (number - 1) * queries.PAGE_SIZE
+    ahead = found.public().values_list("pk", flat=True)[start : start + queries.PAGE_SIZE + 1]
+    ids = list(ahead)
+    if not ids and number > 1:
+        raise Http404
+    more = len(ids) > queries.PAGE_SIZE and number < queries.MAX_PAGES
+    path = request.path
+    pagination = {
+        "page": number,
+        "pages_capped": queries.MAX_PAGES,
+        "first_url": path if number > 1 else None,
+        "prev_url": (f"{path}?page={number - 1}" if number > 2 else path) if number > 1 else None,
+        "next_url": f"{path}?page={number + 1}" if more else None,
+    }
+    shown = found.filter(pk__in=ids[: queries.PAGE_SIZE])
+    return shown, pagination if number > 1 or more else None
+
+
+INTROS = {
+    "conditions": _("按拼音排列。点开一个，先看答案，再看什么时候该去医院。"),
+    "articles": _("每一篇回答一个问题，每一句主张都写明出处。"),
+    "questions": _("别人问过的，也许正是你想问的。"),
+    "guides": _("一步一步告诉你现在做什么，什么时候要去医院。"),
+    "doctors": _("在这里回答问题、审核内容的医生。"),
+    "hospitals": _("医生所在的医院，等级写明出处和查证日期。"),
+    "departments": _("不知道挂哪个科？看看每个科管什么。"),
+    "body-parts": _("从不舒服的地方找起。"),
+    "populations": _("孕妇、老人、孩子……看专门给你的建议。"),
+}
+
+
+@read_only
+def listing(request, section: str, hant: bool = False, letter: str | None = None):
+    prefix = HANT_PREFIX if hant else ""
+    title = queries.KIND_LABELS[section]
+    context = {"title": title, "intro": INTROS[section], "kind": section, "items": [], "cards": False}
+    context |= {"letters": None, "groups": None, "pagination": None, "empty_text": _("这里还没有内容。")}
+    path = f"/{section}/"
+    if section == "conditions":
+        path = f"/conditions/a-z/{letter}/" if letter else path
+        context |= _letters(prefix, letter)
+    elif section == "questions":
+        found, context["pagination"] = _paginated(request, Question.objects.order_by(*NEWEST))
+        context |= {"items": question_cards(found, queries.PAGE_SIZE, prefix), "cards": True}
+    elif section in queries.ENTRIES:
+        found, context["pagination"] = _paginated(request, queries.ENTRIES[section].objects.order_by(*NEWEST))
+        context["items"] = queries.rows(section, found, prefix)
+    elif section == "doctors":
+        found, context["pagination"] = _paginated(request, Physician.objects.order_by("slug"))
+        found = found.select_related("hospital", "department")
+        context["physicians"] = [queries.physician_shape(physician, prefix) for physician in found]
+    else:
+        found, context["pagination"] = _paginated(request, queries.PLACES[section].objects.order_by("slug"))
+        context["items"] = queries.place_rows(section, found, prefix)
+    number = context["pagination"]["page"] if context["pagination"] else 1
+    page = page_context(
+        path + (f"?page={number}" if number > 1 else ""),
+        hant=hant,
+        title=f"{title} · {letter.upper()}" if letter else title,
+        description=context["intro"],
+        breadcrumb=_crumbs(prefix, *([(title, f"/{section}/")] if letter else [])),
+        feed=f"/feeds/{section}.atom" if section in queries.ENTRIES else None,
+    )
+    page["jsonld"] = jsonld.page(page)
+    tags = [f"list:{section}"] + (["list:articles"] if section == "doctors" else [])
+    return render("listing.html", page, tags, **context)
+
+
+def _letters(prefix: str, letter: str | None) -> dict:
+    """The A-Z of conditions: all groups on one page while they are few, one letter a page once they are many."""
+    found = Condition.objects.order_by("index_letter", "slug")
+    counts = queries.letter_counts()
+    letters = [
+        {"letter": each, "url": f"{prefix}/conditions/a-z/{each.lower()}/", "count": count, "current": False}
+        for each, count in counts.items()
+    ]
+    if letter is None:
+        if sum(counts.values()) > ALL_LETTERS_ON_ONE_PAGE:
+            return {"letters": letters, "items": queries.rows("conditions", found.order_by(*NEWEST), prefix)}
+        shown = queries.rows("conditions", found, prefix, limit=None)
+    else:
+        for each in letters:
+            each["current"] = each["letter"] == letter.upper()
+        shown = queries.rows("conditions", found.filter(index_letter=letter.upper()), prefix, limit=None)
+        if not shown:
+            raise Http404
+    groups: dict[str, list] = {}
+    for row in shown:
+        groups.setdefault(row["letter"], []).append(row)
+    return {"letters": letters, "groups": [{"letter": each, "rows": of} for each, of in groups.items()]}
+
+
+@read_only
+def home(request, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    page = page_context(
+        "/", hant=hant, title=_("医典"), description=_("哪里不舒服？想知道什么？先看答案，再看出处。")
+    )
+    page["jsonld"] = jsonld.website(page)
+    reviewed = queries.recently(prefix, "last_review_date")
+    tags = ["home", *(f"list:{section}" for section in (*queries.ENTRIES, *queries.PLACES))]
+    return render(
+        "home.html",
+        page,
+        tags,
+        body_parts=queries.names("body-parts", BodyPart.objects.all(), prefix, fields=("region",)),
+        departments=queries.names("departments", Department.objects.all(), prefix),
+        populations=queries.names("populations", Population.objects.all(), prefix),
+        letters=[
+            {"letter": each, "url": f"{prefix}/conditions/a-z/{each.lower()}/", "count": count}
+            for each, count in queries.letter_counts().items()
+        ],
+        recently_reviewed=reviewed or queries.recently(prefix, "date_modified"),
+        recently_label=_("最近审核") if reviewed else _("最近更新"),
+        most_read=queries.most_read(most_viewed, prefix),
+        guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, HOME_ROWS),
+        featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, HOME_ROWS),
+    )
+
+
+@read_only
+def search(request, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    q = clean_text(request.GET.get("q", ""))[:200].strip()
+    groups: dict[str, list] = {}
+    found = find(q, limit=SEARCH_RESULTS) if q else None
+    results = queries.search_rows(found.items, prefix) if found else []
+    for result in results:
+        groups.setdefault(result["kind_label"], []).append(result)
+    page = page_context(
+        "/search",
+        hant=hant,
+        title=_("“%(q)s”的搜索结果") % {"q": q} if q else _("搜索"),
+        robots="noindex",
+        breadcrumb=_crumbs(prefix),
+    )
+    return render(
+        "search.html",
+        page,
+        None,
+        q=q,
+        results=results,
+        groups=[{"kind_label": label, "results": of} for label, of in groups.items()],
+        total_text=_("找到 %(n)s 条") % {"n": len(results)} if results else "",
+        suggestions=[],
+    )
+
+
+@read_only
+def text_page(request, name: str, title: str, description: str, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    page = page_context(request.path.removeprefix(prefix), hant=hant, title=title, description=description)
+    page["breadcrumb"] = _crumbs(prefix)
+    page["jsonld"] = jsonld.page(page)
+    return render(f"{name}.html", page, ["text"], title=title)
+
+
+@read_only
+def corrections(request, hant: bool = False):
+    prefix = HANT_PREFIX if hant else ""
+    page = page_context(
+        "/corrections/",
+        hant=hant,
+        title=_("更正记录"),
+        description=_("我们改正过的错误：原来怎么写，现在怎么写，为什么。"),
+        breadcrumb=_crumbs(prefix),
+        feed="/feeds/corrections.atom",
+    )
+    page["jsonld"] = jsonld.page(page)
+    made = Correction.objects.public().order_by("-date_published", "-pk")[: queries.PAGE_SIZE * 10]
+    shown = [
+        {
+            "date": correction.date_published.isoformat(),
+            "text": correction.text,
+            "entry_name": correction.name,
+            "entry_url": prefix + correction.page if correction.page.startswith("/") else None,
+        }
+        for correction in made
+    ]
+    return render("corrections.html", page, ["list:corrections"], corrections=shown)
+
+
+@csrf_exempt  # carries no authority: anyone may report an error; what other sites send is refused
+def report(request, hant: bool = False):
+    """这里有错: a form that asks for no identity; what is typed goes to the editors' list and nowhere else."""
+    if request.method not in {"GET", "HEAD", "POST"}:
+        return fault_page(request, 405)
+    prefix = HANT_PREFIX if hant else ""
+    given = request.POST if request.method == "POST" else request.GET
+    about = clean_text(given.get("page", ""))[:200]
+    if not queries.page_exists(about):
+        about = ""
+    context = {"about": about, "text": "", "quote": "", "errors": {}, "done": False}
+    status = 200
+    if request.method == "POST":
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+            return fault_page(request, 403)
+        text, quote = clean_text(given.get("text", "")).strip(), clean_text(given.get("quote", "")).strip()
+        context |= {"text": text, "quote": quote}
+        if not text:
+            context["errors"]["text"] = _("请写下哪里不对，一句话也可以。")
+        elif len(text) > MAX_REPORT:
+            context["errors"]["text"] = _("最多 %(n)s 个字，现在有 %(have)s 个。请删短一些再提交。") % {
+                "n": MAX_REPORT,
+                "have": len(text),
+            }
+        if len(quote) > MAX_QUOTE:
+            context["errors"]["quote"] = _("原文摘一两句就够，最多 %(n)s 个字。") % {"n": MAX_QUOTE}
+        if context["errors"]:
+            status = 422
+        else:
+            ErrorReport.objects.create(page=about or "/", quote=quote, text=text)
+            context["done"] = True
+    page = page_context(
+        "/corrections/report/", hant=hant, title=_("这里有错"), robots="noindex", breadcrumb=_crumbs(prefix)
+    )
+    return render("report.html", page, None, status=status, **context)
+
+
+@read_only
+def gallery(request):
+    """Every component with its examples, for those who build pages."""
+    import json
+
+    from yidian.web.jinja import COMPONENTS
+
+    environment = engines["jinja2"].env
+    shown = []
+    for folder in sorted(path for path in COMPONENTS.iterdir() if path.is_dir()):
+        macro_name = folder.name.replace("-", "_")
+        template = environment.get_template(f"{folder.name}/{folder.name}.html")
+        macro = getattr(template.make_module({"prefix": "", "page": {}}), macro_name)
+        examples = json.loads((folder / "example.json").read_text("utf-8"))
+        shown.append(
+            {
+                "name": folder.name,
+                "examples": [
+                    {"title": example["title"], "html": macro(**example["args"])} for example in examples
+                ],
+            }
+        )
+    page = page_context("/debug/components/", title="组件", robots="noindex", breadcrumb=_crumbs(""))
+    return render("components.html", page, None, components=shown)
+
+
+def healthz(request):
+    """200 when pages can be served: the database answers and holds its tables."""
+    Condition.objects.public().values_list("pk", flat=True).first()
+    return HttpResponse(
+        "ok\n", content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
+    )
+
+
+def preview(entry: Entry) -> HttpResponse:
+    """An entry as it stands in the editor, saved or not, as its public page."""
+    if entry.section not in ENTRY_PAGES:
+        raise Http404
+    entry.rendered = None
+    row = queries.preview_row(entry, rendered_now(entry))
+    return ENTRY_PAGES[entry.section](entry.section, entry.slug, False, row)
