@@ -9,7 +9,7 @@ from django.utils import timezone
 from yidian.editorial.models import Entry
 from yidian.editorial.rendering import glossary, is_current, render
 from yidian.evidence.models import Appearance
-from yidian.pagecache.actions import purge_on_commit
+from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
 from yidian.search.actions import index_names, remove_names
 
@@ -123,7 +123,7 @@ def rebuild(progress=lambda pages, length: pages) -> int:
             with transaction.atomic():
                 refresh(content, words)
             count += 1
-    purge_on_commit(["*"])
+    clear_cache()
     return count
 
 
@@ -137,9 +137,12 @@ def stale_count() -> int:
 
 
 def publish_now(content: Publishable, *, acting_user=None) -> None:
-    """Publish content as it stands, with today's dates where none are given."""
-    today = timezone.localdate()
+    """Publish content as it stands, saved or not, with today's date where none is given."""
     if hasattr(content, "date_published") and not content.date_published:
-        content.date_published = today
-    revision = content.save_revision(user=acting_user, log_action=True)
-    revision.publish(user=acting_user)
+        content.date_published = timezone.localdate()
+    with transaction.atomic():
+        if content.pk is None:
+            content.live = False
+            content.save()
+        content.save_revision(user=acting_user, log_action=True).publish(user=acting_user)
+    content.refresh_from_db()

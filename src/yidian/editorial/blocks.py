@@ -86,9 +86,7 @@ class TextBlock(blocks.RichTextBlock):
 
 class PictureBlock(blocks.StructBlock):
     image = ImageChooserBlock(label="图片")
-    alt = blocks.CharBlock(
-        label="替代文字", max_length=300, help_text="看不见图的人会听到这句话：说清楚图里有什么。"
-    )
+    alt = blocks.CharBlock(label="替代文字", max_length=300, help_text="看不见图的人会听到这句话：说清楚图里有什么。")
     caption = blocks.CharBlock(label="图注", max_length=200, required=False)
 
     class Meta:
@@ -128,9 +126,7 @@ class ModuleBlock(blocks.StructBlock):
 
 class CareAdviceBlock(blocks.StructBlock):
     level = blocks.ChoiceBlock(choices=CareLevel.choices, label="多快")
-    heading = blocks.CharBlock(
-        label="标题", max_length=60, help_text="写清动作和时间，例如“立即拨打 120，如果”。"
-    )
+    heading = blocks.CharBlock(label="标题", max_length=60, help_text="写清动作和时间，例如“立即拨打 120，如果”。")
     items = blocks.ListBlock(CitingCharBlock(max_length=200, label="一条"), label="条目", min_num=1)
 
     class Meta:

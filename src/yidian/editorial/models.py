@@ -49,9 +49,7 @@ class IllustrationRendition(AbstractRendition):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["image", "filter_spec", "focal_point_key"], name="one_rendition_a_filter"
-            )
+            models.UniqueConstraint(fields=["image", "filter_spec", "focal_point_key"], name="one_rendition_a_filter")
         ]
 
 
@@ -60,9 +58,7 @@ class Entry(Publishable):
 
     name = models.CharField("标题", max_length=200)
     alternate_names = models.TextField("其他叫法", blank=True, help_text=ALTERNATE_NAMES_HELP)
-    description = models.TextField(
-        "导语", max_length=160, help_text="先给答案：一两句话，最多 160 个字，不用格式。"
-    )
+    description = models.TextField("导语", max_length=160, help_text="先给答案：一两句话，最多 160 个字，不用格式。")
     care_advice = StreamField(
         [("card", CareAdviceBlock())],
         blank=True,
@@ -70,15 +66,9 @@ class Entry(Publishable):
         verbose_name="什么时候就医",
         help_text="按紧急程度从高到低，最好不超过三张。",
     )
-    body_parts = ParentalManyToManyField(
-        BodyPart, blank=True, related_name="%(class)ss", verbose_name="身体部位"
-    )
-    departments = ParentalManyToManyField(
-        Department, blank=True, related_name="%(class)ss", verbose_name="科室"
-    )
-    populations = ParentalManyToManyField(
-        Population, blank=True, related_name="%(class)ss", verbose_name="人群"
-    )
+    body_parts = ParentalManyToManyField(BodyPart, blank=True, related_name="%(class)ss", verbose_name="身体部位")
+    departments = ParentalManyToManyField(Department, blank=True, related_name="%(class)ss", verbose_name="科室")
+    populations = ParentalManyToManyField(Population, blank=True, related_name="%(class)ss", verbose_name="人群")
     author = models.ForeignKey(
         Physician,
         models.PROTECT,

@@ -81,8 +81,7 @@ class _Renderer:
             return ""
         entry = self.cited.setdefault(
             match[1],
-            source
-            | {"number": len(self.cited) + 1, "anchor": f"source-{len(self.cited) + 1}", "backlinks": 0},
+            source | {"number": len(self.cited) + 1, "anchor": f"source-{len(self.cited) + 1}", "backlinks": 0},
         )
         entry["backlinks"] += 1
         number = entry["number"]
@@ -181,7 +180,7 @@ class _Renderer:
             {
                 "level": card["level"],
                 "heading": card["heading"],
-                "items": [self.line(item["value"]) for item in card["items"]],
+                "items": [self.line(item) for item in _items(card["items"])],
             }
             for card in cards
         ]
@@ -193,16 +192,21 @@ class _Renderer:
                 "label": phase["value"]["headline"] or Phase(phase["value"]["phase"]).label,
                 "steps": [
                     {
-                        "name": step["value"]["name"],
-                        "html": self.rich(step["value"]["text"] or ""),
-                        "seconds": step["value"]["seconds"],
-                        "picture": self.picture(step["value"]["picture"]),
+                        "name": step["name"],
+                        "html": self.rich(step.get("text") or ""),
+                        "seconds": step.get("seconds"),
+                        "picture": self.picture(step.get("picture")),
                     }
-                    for step in phase["value"]["steps"]
+                    for step in _items(phase["value"]["steps"])
                 ],
             }
             for phase in raw or []
         ]
+
+
+def _items(raw: list) -> list:
+    """The values of a raw ListBlock, with the ids that Wagtail stores around them or without."""
+    return [item["value"] if isinstance(item, dict) and item.get("type") == "item" else item for item in raw]
 
 
 def source_shape(source: Source) -> dict:
@@ -261,14 +265,10 @@ def render(entry, words: dict | None = None) -> dict:
     raw = {field: _raw(entry, field) for field in ("modules", "phases", "care_advice")}
     answers = {str(answer.pk): _raw(answer, "body") for answer in entry.public_answers()}
     everything = [*raw.values(), *answers.values()]
-    lines = {
-        field: getattr(entry, field, "") for field in ("do", "dont", "stop_conditions", "contraindications")
-    }
+    lines = {field: getattr(entry, field, "") for field in ("do", "dont", "stop_conditions", "contraindications")}
     claims = {
         claim.pk: claim_shape(claim)
-        for claim in Claim.objects.public()
-        .filter(pk__in=_chosen(everything, "claim"))
-        .prefetch_related("sources")
+        for claim in Claim.objects.public().filter(pk__in=_chosen(everything, "claim")).prefetch_related("sources")
     }
     cited = set(CITATION.findall(repr(everything) + repr(lines)))
     sources = {source.slug: source_shape(source) for source in Source.objects.public().filter(slug__in=cited)}
@@ -286,10 +286,7 @@ def render(entry, words: dict | None = None) -> dict:
     modules = page.modules(raw["modules"])
     shown_answers = {pk: page.blocks(body) for pk, body in answers.items()}
     phases = page.phases(raw["phases"])
-    lists = {
-        field: [page.line(line) for line in text.splitlines() if line.strip()]
-        for field, text in lines.items()
-    }
+    lists = {field: [page.line(line) for line in text.splitlines() if line.strip()] for field, text in lines.items()}
     labels = _labels(entry, page.references)
     return {
         "version": RENDER_VERSION,
@@ -313,9 +310,7 @@ def _labels(entry, references: set[str]) -> dict:
     """Names and addresses of what an entry is filed under."""
     labels = {}
     for field in ("body_parts", "departments"):
-        filed = (
-            [thing for thing in getattr(entry, field).all() if thing.live] if hasattr(entry, field) else []
-        )
+        filed = [thing for thing in getattr(entry, field).all() if thing.live] if hasattr(entry, field) else []
         references.update(f"{thing.kind}:{thing.slug}" for thing in filed)
         labels[field] = [{"name": thing.name, "url": thing.get_absolute_url()} for thing in filed]
     codes = entry.codes.all() if hasattr(entry, "codes") else []

@@ -57,16 +57,14 @@ class Source(Publishable):
         identifiers = (self.doi, self.pmid, self.isbn, self.document_number, self.url)
         if not any(identifiers) and not self.no_identifier_reason:
             raise ValidationError(
-                {
-                    "no_identifier_reason": "请填 DOI、PMID、ISBN、文号或网址中的一项；都没有时，在这里写明原因。"
-                }
+                {"no_identifier_reason": "请填 DOI、PMID、ISBN、文号或网址中的一项；都没有时，在这里写明原因。"}
             )
 
     def searchable_names(self) -> list[str]:
         return []
 
     def purge_keys(self) -> list[str]:
-        return [f"source:{self.slug}"]
+        return [f"source:{self.slug}", *(f"claim:{slug}" for slug in self.claims.values_list("slug", flat=True))]
 
 
 class Claim(Publishable):

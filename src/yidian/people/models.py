@@ -39,6 +39,9 @@ class Hospital(Publishable):
         verbose_name = verbose_name_plural = "医院"
         ordering = ["slug"]
 
+    def purge_keys(self) -> list[str]:
+        return [*super().purge_keys(), "cards", "list:doctors"]
+
 
 class Physician(Publishable):
     kind = "physician"
@@ -53,17 +56,17 @@ class Physician(Publishable):
         Department, models.SET_NULL, null=True, blank=True, related_name="physicians", verbose_name="科室"
     )
     description = models.TextField("简介", max_length=1000, blank=True)
-    knows_about = models.TextField(
-        "擅长", blank=True, help_text="每行一个病症的网址拼音，例如 jirou-jingluan。"
-    )
-    conflict_of_interest = models.TextField(
-        "利益关系", max_length=500, blank=True, help_text="没有就写“无”。"
-    )
+    knows_about = models.TextField("擅长", blank=True, help_text="每行一个病症的网址拼音，例如 jirou-jingluan。")
+    conflict_of_interest = models.TextField("利益关系", max_length=500, blank=True, help_text="没有就写“无”。")
     demonstration = models.BooleanField("演示", default=False, help_text="演示医生，并非真人，页面上会标出。")
 
     class Meta:
         verbose_name = verbose_name_plural = "医生"
         ordering = ["slug"]
+
+    def purge_keys(self) -> list[str]:
+        # cards with a doctor's name stand on many pages; a doctor changes rarely, so all of them are made again
+        return [*super().purge_keys(), "cards", f"doctor:{self.slug}"]
 
 
 class Credential(models.Model):

@@ -16,9 +16,7 @@ from yidian.zh.pinyin import slugify
 # Identifiers of content that came without one are derived from what it is, so that two sites agree on them.
 NAMESPACE = uuid.UUID("6b0f4c1e-6b54-5c52-9a55-70d1c3a6f1b0")
 
-valid_slug = RegexValidator(
-    r"\A[a-z0-9]+(?:-[a-z0-9]+)*\Z", "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。"
-)
+valid_slug = RegexValidator(r"\A[a-z0-9]+(?:-[a-z0-9]+)*\Z", "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。")
 
 
 def derived_identifier(kind: str, slug: str) -> uuid.UUID:
@@ -37,9 +35,7 @@ class PublicQuerySet(models.QuerySet):
         return self.filter(live=True)
 
 
-class Publishable(
-    WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, ClusterableModel
-):
+class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, ClusterableModel):
     """A thing with an address of its own that is drafted, reviewed, published and withdrawn."""
 
     kind: str  # the word for it in addresses of data: "article"
@@ -84,9 +80,7 @@ class Publishable(
         """A slug in pinyin that nothing of this kind has yet."""
         stem = slugify(self.title)[:80].strip("-") or new_token()
         taken = set(type(self).objects.filter(slug__startswith=stem).values_list("slug", flat=True))
-        return next(
-            slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if slug not in taken
-        )
+        return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if slug not in taken)
 
     def __str__(self) -> str:
         return self.title

@@ -24,9 +24,7 @@ _CARD = (
 )
 
 
-def question_cards(
-    questions: QuerySet[Question], limit: int = FURTHER_READING, prefix: str = ""
-) -> list[dict]:
+def question_cards(questions: QuerySet[Question], limit: int = FURTHER_READING, prefix: str = "") -> list[dict]:
     """Cards of public questions, each with the first sentences of its leading answer and who gave it; one query."""
     rows = questions.public().values_list(*_CARD)[:limit]
     return [

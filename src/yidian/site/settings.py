@@ -39,13 +39,14 @@ SECRET_KEY = _secret_key()
 DEBUG = _flag("YIDIAN_DEBUG", "off")
 
 # The address readers use, for canonical links, feeds and QR codes.
-YIDIAN_ORIGIN = os.environ.get("YIDIAN_ORIGIN", f"http://127.0.0.1:{os.environ.get('PORT', '8000')}").rstrip(
-    "/"
-)
+YIDIAN_ORIGIN = os.environ.get("YIDIAN_ORIGIN", f"http://127.0.0.1:{os.environ.get('PORT', '8000')}").rstrip("/")
 _origin_host = YIDIAN_ORIGIN.partition("://")[2].rpartition(":")[0] or YIDIAN_ORIGIN.partition("://")[2]
-ALLOWED_HOSTS = [
-    host for host in os.environ.get("YIDIAN_ALLOWED_HOSTS", "").replace(",", " ").split() if host
-] or [_origin_host, "127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = [host for host in os.environ.get("YIDIAN_ALLOWED_HOSTS", "").replace(",", " ").split() if host] or [
+    _origin_host,
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+]
 YIDIAN_SITE_NAME = os.environ.get("YIDIAN_SITE_NAME", "医典")
 _https = YIDIAN_ORIGIN.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [YIDIAN_ORIGIN]

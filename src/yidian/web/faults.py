@@ -54,18 +54,13 @@ def fault_page(request, status: int) -> HttpResponse:
     hant = request.path_info.startswith(HANT_PREFIX + "/")
     title, message, next_step = _words(status)
     page = page_context("/", hant=hant, title=title, robots="noindex")
-    response = render(
-        "error.html",
-        page,
-        None,
-        status=status,
-        **{
-            "title": title,
-            "message": message,
-            "next_step": next_step,
-            "code": status,
-        },
-    )
+    words = {"title": title, "message": message, "next_step": next_step}
+    try:
+        response = render("error.html", page, None, status=status, **words, status_code=status)
+    except Exception:  # noqa: BLE001  (the page of last resort must not be what fails)
+        logger.error("error.html could not be rendered")
+        plain = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{message}{next_step}</p>"
+        response = HttpResponse(plain, status=status)
     if status == 503:
         response["Retry-After"] = "60"
     return response
@@ -82,9 +77,7 @@ def _status_of(error: BaseException | None) -> int:
             said = str(error).lower()
             if "disk is full" in said or "no space left" in said:
                 return 507
-            if any(
-                word in said for word in ("readonly", "read-only", "locked", "unable to open", "disk i/o")
-            ):
+            if any(word in said for word in ("readonly", "read-only", "locked", "unable to open", "disk i/o")):
                 return 503
             if any(word in said for word in ("connection", "the database system is", "server closed")):
                 return 503

@@ -41,7 +41,9 @@ def page_context(path: str, *, hant: bool = False, title: str, description: str 
         "hant": hant,
         "title": title,
         "description": description,
-        "canonical": address(HANT_PREFIX + path if hant else path),
+        "canonical": HANT_PREFIX + path if hant else path,
+        "address": address(HANT_PREFIX + path if hant else path),
+        "feed": "/feeds/articles.atom",
         "path": path,
         "url_hans": path,
         "url_hant": HANT_PREFIX + path,
@@ -53,9 +55,7 @@ def page_context(path: str, *, hant: bool = False, title: str, description: str 
     } | more
 
 
-def render(
-    template: str, page: dict, tags: Iterable[str] | None, status: int = 200, **context
-) -> HttpResponse:
+def render(template: str, page: dict, tags: Iterable[str] | None, status: int = 200, **context) -> HttpResponse:
     """The page as a response; `tags` name what it shows so that a change purges it, None keeps it out of the cache."""
     prefix = HANT_PREFIX if page["hant"] else ""
     made = engines["jinja2"].env.get_template(template).render(page=page, prefix=prefix, **context)

@@ -3,9 +3,9 @@
 import re
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from yidian.answers.models import Answer, Question
 from yidian.editorial.models import Entry
@@ -14,9 +14,7 @@ from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.people.models import Department, Hospital, Physician
 from yidian.terms.models import BodyPart, Population
 
-ENTRIES: dict[str, type[Entry]] = {
-    model.section: model for model in (Condition, Article, Question, ActionGuide)
-}
+ENTRIES: dict[str, type[Entry]] = {model.section: model for model in (Condition, Article, Question, ActionGuide)}
 PLACES = {model.section: model for model in (Physician, Hospital, Department, BodyPart, Population)}
 KIND_LABELS = {
     "conditions": "病症",
@@ -61,7 +59,7 @@ _ABOUT = (
     "about__live",
 )
 _MORE = {
-    "conditions": ("condition_kind", "broader__slug", "broader__name", "broader__live"),
+    "conditions": ("condition_kind", "broader__pk", "broader__slug", "broader__name", "broader__live"),
     "articles": (*_ABOUT, "keywords"),
     "questions": (*_ABOUT, "detail"),
     "guides": _ABOUT,
@@ -85,9 +83,9 @@ def entry_row(section: str, slug: str) -> dict | None:
     return ENTRIES[section].objects.public().filter(slug=slug).values(*_ENTRY, *_MORE[section]).first()
 
 
-def preview_row(entry: Entry) -> dict:
+def preview_row(entry: Entry, rendered: dict) -> dict:
     """The same shape as `entry_row`, of an entry as it stands in the editor, saved or not."""
-    row = {"rendered": rendered_now(entry), "pk": entry.pk or 0}
+    row = {"rendered": rendered, "pk": entry.pk or 0}
     for field in (*_ENTRY, *_MORE[entry.section]):
         if field in row:
             continue
@@ -242,9 +240,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "author_hospital__live",
     )
     found = Answer.objects.public().filter(question=question_id).values(*fields)
-    ordered = sorted(
-        found, key=lambda row: (row["author__name"] is not None, -row["date_created"].toordinal())
-    )
+    ordered = sorted(found, key=lambda row: (row["author__name"] is not None, -row["date_created"].toordinal()))
     if any(str(row["pk"]) not in blocks for row in ordered):
         return None
     shown = []
@@ -269,6 +265,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         shown.append(
             {
                 "anchor": row["slug"],
+                "author_slug": row["author__slug"],
                 "author": author,
                 "job_title": row["author_job_title"],
                 "hospital": hospital,
@@ -285,3 +282,113 @@ def filed_under(section: str, filters: Q, prefix: str, limit: int = PAGE_SIZE) -
     """Rows of one kind that match a filter, each once."""
     found = ENTRIES[section].objects.filter(filters).distinct()
     return rows(section, found, prefix, limit)
+
+
+def physician_shape(physician: Physician, prefix: str) -> dict:
+    """A doctor as lists and profiles show one; `hospital` and `department` must have been selected along."""
+    hospital, department = physician.hospital, physician.department
+    return {
+        "name": physician.name,
+        "url": f"{prefix}/doctors/{physician.slug}/",
+        "job_title": physician.job_title,
+        "demonstration": physician.demonstration,
+        "hospital": hospital
+        and {
+            "name": hospital.name,
+            "url": f"{prefix}/hospitals/{hospital.slug}/" if hospital.live else None,
+            "grade": hospital.hospital_grade,
+            "demonstration": hospital.demonstration,
+        },
+        "department": department
+        and {
+            "name": department.name,
+            "url": f"{prefix}/departments/{department.slug}/" if department.live else None,
+        },
+    }
+
+
+def place_rows(section: str, places, prefix: str) -> list[dict]:
+    """Hospitals, departments, body parts or populations as lines of a list; one query."""
+    return [
+        {
+            "name": name,
+            "url": f"{prefix}/{section}/{slug}/",
+            "description": description,
+            "kind_label": KIND_LABELS[section],
+        }
+        for slug, name, description in places.public().values_list("slug", "name", "description")
+    ]
+
+
+def letter_counts() -> dict[str, int]:
+    """How many public conditions begin with each letter, A to Z, then #."""
+    counted = Condition.objects.public().values_list("index_letter").annotate(Count("pk")).order_by("index_letter")
+    counts = dict(counted)
+    return {letter: counts[letter] for letter in sorted(counts, key=lambda each: (each == "#", each))}
+
+
+def recently(prefix: str, field: str, limit: int = 6) -> list[dict]:
+    """The entries with the newest date in `field`, of every kind; one indexed query a kind."""
+    newest = []
+    for section, model in ENTRIES.items():
+        dated = model.objects.filter(**{f"{field}__isnull": False}).order_by(f"-{field}", "-pk")
+        fields = ("slug", "name", "description", field)
+        newest += [
+            {
+                "name": name,
+                "url": f"{prefix}/{section}/{slug}/",
+                "description": description,
+                "kind_label": KIND_LABELS[section],
+                "date": _iso(day),
+            }
+            for slug, name, description, day in dated.public().values_list(*fields)[:limit]
+        ]
+    return sorted(newest, key=lambda row: row["date"], reverse=True)[:limit]
+
+
+def most_read(most_viewed, prefix: str, limit: int = 6) -> list[dict]:
+    """The most viewed articles and conditions that are still public."""
+    viewed = {}
+    for section in ("articles", "conditions"):
+        for path, count in most_viewed(f"/{section}/", limit * 2):
+            viewed[path] = count
+    shown = []
+    for section in ("articles", "conditions"):
+        slugs = [path.split("/")[2] for path in viewed if path.startswith(f"/{section}/")]
+        shown += rows(section, ENTRIES[section].objects.filter(slug__in=slugs), prefix) if slugs else []
+    return sorted(shown, key=lambda row: -viewed[row["url"].removeprefix(prefix)])[:limit]
+
+
+def search_rows(items, prefix: str) -> list[dict]:
+    """What finding names found, with leads, as the results page shows it; one query a kind."""
+    leads: dict[tuple[str, str], str] = {}
+    models = {model.kind: model for model in (*ENTRIES.values(), *PLACES.values())}
+    for kind, model in models.items():
+        ids = [item.object_id for item in items if item.kind == kind]
+        if ids:
+            leads |= {
+                (kind, str(pk)): lead for pk, lead in model.objects.filter(pk__in=ids).values_list("pk", "description")
+            }
+    return [
+        {
+            "name": item.title,
+            "url": prefix + item.url,
+            "kind_label": KIND_LABELS[models[item.kind].section],
+            "description": leads.get((item.kind, item.object_id), ""),
+            "matched": item.name,
+            "highlighted": highlight(item.title, item.title_spans),
+        }
+        for item in items
+        if item.kind in models
+    ]
+
+
+def highlight(text: str, spans: list[tuple[int, int]]) -> Markup:
+    """The text with the matched stretches in <mark>."""
+    parts, at = [], 0
+    for start, end in sorted(spans):
+        if start < at:
+            continue
+        parts += [escape(text[at:start]), Markup("<mark>"), escape(text[start:end]), Markup("</mark>")]
+        at = end
+    return Markup("").join([*parts, escape(text[at:])])

@@ -6,9 +6,7 @@ from yidian.web import assets, feeds, sitemaps, views
 
 _SLUG = r"(?P<slug>[a-z0-9][a-z0-9-]{0,99})"
 _ENTRIES = r"(?P<section>conditions|articles|questions|guides)"
-_LISTS = (
-    r"(?P<section>conditions|articles|questions|guides|doctors|hospitals|departments|body-parts|populations)"
-)
+_LISTS = r"(?P<section>conditions|articles|questions|guides|doctors|hospitals|departments|body-parts|populations)"
 
 # every page that stands in both scripts
 localised = [

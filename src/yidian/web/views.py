@@ -23,7 +23,7 @@ from yidian.search.find import find
 from yidian.terms.models import BodyPart, Population
 from yidian.web import jsonld, queries
 from yidian.web.faults import fault_page
-from yidian.web.pages import HANT_PREFIX, address, localise, page_context, read_only, render
+from yidian.web.pages import HANT_PREFIX, localise, page_context, read_only, render
 
 # Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
 ALL_LETTERS_ON_ONE_PAGE = 300
@@ -61,7 +61,7 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
         og_type="article",
         beacon=True,
     )
-    tags = [f"{entry['kind']}:{row['pk']}"]
+    tags = [f"{entry['kind']}:{row['pk']}", "cards"]
     tags += [f"condition:{about['pk']}"] if about else []
     for role in ("author", "reviewer"):
         if row[f"{role}__slug"]:
@@ -102,15 +102,14 @@ def condition_page(section: str, slug: str, hant: bool, row: dict | None = None)
     broader = []
     if row["broader__live"]:
         broader = [{"name": row["broader__name"], "url": f"{prefix}/conditions/{row['broader__slug']}/"}]
+        tags.append(f"condition:{row['broader__pk']}")
     page["jsonld"] = jsonld.condition(page, entry, row["condition_kind"])
     return render(
         "condition.html",
         page,
         tags,
         entry=entry,
-        articles=queries.rows(
-            "articles", Article.objects.filter(about=pk).order_by(*NEWEST), prefix, HOME_ROWS
-        ),
+        articles=queries.rows("articles", Article.objects.filter(about=pk).order_by(*NEWEST), prefix, HOME_ROWS),
         guides=_guides(pk, prefix),
         questions=further_reading(pk, prefix=prefix),
         broader=broader,
@@ -183,11 +182,8 @@ def handout(request, section: str, slug: str, hant: bool = False):
     """One A4 page to take along, with a QR code to the current version."""
     _row, entry, _about, page, tags = _entry_page(section, slug, hant)
     page |= {"beacon": False, "robots": "noindex"}
-    target = page["canonical"]
-    page["canonical"] = target
-    drawn = segno.make(target, error="m").svg_inline(
-        scale=3, border=2, omitsize=True, svgclass="qr", lineclass=None
-    )
+    target = page["address"]
+    drawn = segno.make(target, error="m").svg_inline(scale=3, border=2, omitsize=True, svgclass="qr", lineclass=None)
     return render("handout.html", page, tags, entry=entry, qr=Markup(drawn), target=target)  # noqa: S704
 
 
@@ -238,16 +234,13 @@ def doctor(request, slug: str, hant: bool = False):
     }
     page["jsonld"] = jsonld.physician(page, shape)
     answered = Question.objects.filter(
-        pk__in=Answer.objects.public()
-        .filter(author=physician)
-        .order_by("-date_created")
-        .values("question")[:100]
+        pk__in=Answer.objects.public().filter(author=physician).order_by("-date_created").values("question")[:100]
     ).order_by(*NEWEST)
     written = Article.objects.filter(author=physician).order_by(*NEWEST)
     return render(
         "physician.html",
         page,
-        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "list:questions", "list:articles"],
+        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "cards", "list:questions", "list:articles"],
         physician=shape,
         answers=question_cards(answered, queries.PAGE_SIZE, prefix),
         articles=queries.rows("articles", written, prefix),
@@ -297,7 +290,7 @@ def _filed_page(template: str, name: str, place, filters: Q, hant: bool, **more)
     return render(
         template,
         page,
-        [f"{place.kind}:{place.pk}", *lists],
+        [f"{place.kind}:{place.pk}", "cards", *lists],
         **{name: shape},
         conditions=queries.filed_under("conditions", filters, prefix),
         articles=queries.filed_under("articles", about, prefix),
@@ -312,12 +305,9 @@ def department(request, slug: str, hant: bool = False):
     place = _place(Department, slug)
     here = Physician.objects.public().filter(department=place).select_related("hospital", "department")
     physicians = [
-        queries.physician_shape(physician, HANT_PREFIX if hant else "")
-        for physician in here[: queries.PAGE_SIZE]
+        queries.physician_shape(physician, HANT_PREFIX if hant else "") for physician in here[: queries.PAGE_SIZE]
     ]
-    return _filed_page(
-        "department.html", "department", place, Q(departments=place), hant, physicians=physicians
-    )
+    return _filed_page("department.html", "department", place, Q(departments=place), hant, physicians=physicians)
 
 
 @read_only
@@ -435,7 +425,7 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
         feed=f"/feeds/{section}.atom" if section in queries.ENTRIES else None,
     )
     page["jsonld"] = jsonld.page(page)
-    tags = [f"list:{section}"] + (["list:articles"] if section == "doctors" else [])
+    tags = [f"list:{section}", "cards"]
     return render("listing.html", page, tags, **context)
 
 
@@ -466,9 +456,7 @@ def _letters(prefix: str, letter: str | None) -> dict:
 @read_only
 def home(request, hant: bool = False):
     prefix = HANT_PREFIX if hant else ""
-    page = page_context(
-        "/", hant=hant, title=_("医典"), description=_("哪里不舒服？想知道什么？先看答案，再看出处。")
-    )
+    page = page_context("/", hant=hant, title=_("医典"), description=_("哪里不舒服？想知道什么？先看答案，再看出处。"))
     page["jsonld"] = jsonld.website(page)
     reviewed = queries.recently(prefix, "last_review_date")
     tags = ["home", *(f"list:{section}" for section in (*queries.ENTRIES, *queries.PLACES))]
@@ -607,9 +595,7 @@ def gallery(request):
         shown.append(
             {
                 "name": folder.name,
-                "examples": [
-                    {"title": example["title"], "html": macro(**example["args"])} for example in examples
-                ],
+                "examples": [{"title": example["title"], "html": macro(**example["args"])} for example in examples],
             }
         )
     page = page_context("/debug/components/", title="组件", robots="noindex", breadcrumb=_crumbs(""))
@@ -619,9 +605,7 @@ def gallery(request):
 def healthz(request):
     """200 when pages can be served: the database answers and holds its tables."""
     Condition.objects.public().values_list("pk", flat=True).first()
-    return HttpResponse(
-        "ok\n", content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
-    )
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
 def preview(entry: Entry) -> HttpResponse:
