@@ -12,6 +12,8 @@ from yidian.zh.pinyin import initials, pinyin
 # No entry has more names than this in earnest; more would fill the index for one object.
 MAX_NAMES = 100
 
+_COMPARED = ("url", "title", "text", "normal", "pinyin", "initials", "is_title", "weight")
+
 
 def index_names(
     kind: str, object_id: str | int, url: str, title: str, names: Iterable[str] = (), weight: int = 0
@@ -21,7 +23,6 @@ def index_names(
     Names equal to the title or to each other in match form are kept once; a name of nothing visible is left
     out. `weight` decides between equally good matches; the larger first. At most MAX_NAMES names.
     """
-    remove_names(kind, object_id)
     shown = clean(title).strip()
     rows: dict[str, Name] = {}
     for text in [title, *names]:
@@ -42,12 +43,20 @@ def index_names(
             is_title=text == title,
             weight=weight,
         )
+    of_object = Name.objects.filter(kind=kind, object_id=str(object_id))
+    # Most saves change no name: reading is a tenth of the price of writing postings again.
+    wanted = {tuple(getattr(row, column) for column in _COMPARED) for row in rows.values()}
+    if set(of_object.values_list(*_COMPARED)) == wanted:
+        return
+    remove_names(kind, object_id)
     _insert_postings(Name.objects.bulk_create(rows.values()))
 
 
 def remove_names(kind: str, object_id: str | int) -> None:
     """Make an object unfindable: nothing of it stays in the index."""
     gone = list(Name.objects.filter(kind=kind, object_id=str(object_id)).values_list("id", "normal"))
+    if not gone:
+        return
     for name, normal in gone:
         NameGram.objects.filter(gram__in=name_grams(normal), length=len(normal), name=name).delete()
     Name.objects.filter(id__in=[name for name, _ in gone]).delete()

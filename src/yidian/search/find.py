@@ -17,7 +17,7 @@ from yidian.search.keys import match_form, query_grams, sounds, tokens, typed_gr
 from yidian.search.models import Name, NameGram
 from yidian.zh.grams import runs
 from yidian.zh.normalise import clean
-from yidian.zh.pinyin import fold, pinyin, split_syllables
+from yidian.zh.pinyin import fold, initials, pinyin, split_syllables
 
 # Rows that one search may bring from each index. More than anyone pages through; at a million names it keeps
 # a search of common words at the cost of a rare one. What is cut is the longest names.
@@ -31,7 +31,7 @@ CONTAINED_LENGTH = 12
 MAX_LIMIT = 100
 
 # How well a name answers, best first.
-EXACT_TITLE, EXACT_NAME, PREFIX, CONTAINED, ALL_PARTS, SOUND, PARTIAL = range(7)
+EXACT_TITLE, EXACT_NAME, PREFIX, CONTAINED, ALL_PARTS, INSIDE, SOUND, PARTIAL = range(8)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def find(query: str, kinds: Iterable[str] | None = None, limit: int = 20, offset
     """The objects whose title or alternative name the query means, best first, each object once.
 
     Any string is a query; nothing in it is an operator. Only its first 100 characters count.
-    Order: exact title, exact alternative name, names that begin with the query, names that contain it or
-    that it contains, all its parts in another order, the same sound or typed pinyin, most of it; within each
-    the length nearest to the query's, then weight.
+    Order: exact title, exact alternative name, names that begin with the query, names that contain it, all
+    its parts in another order, names inside the query, the same sound or typed pinyin, most of it; within
+    each the length nearest to the query's, then weight.
     """
     asked = _Asked(query)
     if not asked.normal:
@@ -110,6 +110,11 @@ class _Asked:
     @cached_property
     def letters(self) -> str:
         return pinyin(self.normal).replace(" ", "")
+
+    @cached_property
+    def initials(self) -> str:
+        """What the query is if its Latin part is initials: 小腿cj → xtcj."""
+        return initials(self.normal)
 
     @cached_property
     def typed(self) -> list[str] | None:
@@ -171,13 +176,13 @@ def _whole(asked: _Asked, names: QuerySet[Name]) -> list[_Row]:
 
 
 def _beginning(asked: _Asked, names: QuerySet[Name]) -> list[list[_Row]]:
-    """Names that begin with the query as written; and, when it has Latin letters, by pinyin and by initials."""
+    """Names that begin with the query as written; when it has Latin letters, also by pinyin and initials."""
     pools = [_rows(names.filter(_begins("normal", asked.normal)).order_by("normal"))]
     if asked.has_latin:
         pools.append(_rows(names.filter(_begins("pinyin", asked.letters)).order_by("pinyin")))
         # One letter is the initial of everything.
-        if len(asked.letters) > 1:
-            pools.append(_rows(names.filter(_begins("initials", asked.letters)).order_by("initials")))
+        if len(asked.initials) > 1:
+            pools.append(_rows(names.filter(_begins("initials", asked.initials)).order_by("initials")))
     return pools
 
 
@@ -257,7 +262,7 @@ def _page(asked: _Asked, pools: list[list[_Row]], limit: int, offset: int) -> Fi
 
 
 def _found(asked: _Asked, tier: int, row: _Row) -> FoundName:
-    latin = asked.letters if asked.has_latin else ""
+    latin = asked.initials if asked.has_latin else ""
     return FoundName(
         kind=row.kind,
         object_id=row.object_id,
@@ -277,15 +282,15 @@ def _fit(asked: _Asked, row: _Row) -> tuple[int, float] | None:
         return (EXACT_TITLE if row.is_title else EXACT_NAME), float(row.text != asked.written)
     if name.startswith(query):
         return PREFIX, 0
-    if _contains(name, query, whole_words=False) or (
-        len(name) > 1 and _contains(query, name, whole_words=True)
-    ):
+    if _contains(name, query, whole_words=False):
         return CONTAINED, 0
     if len(asked.parts) > 1 and all(_contains(name, part, whole_words=False) for part in asked.parts):
         return ALL_PARTS, 0
-    heard = sounds(name)
-    if len(query) > 2 and asked.characters == frozenset(name) and len(name) == len(query):
+    if not asked.has_latin and len(query) == len(name) > 2 and asked.characters == frozenset(name):
         return ALL_PARTS, 1
+    if len(name) > 1 and _contains(query, name, whole_words=True):
+        return INSIDE, 0
+    heard = sounds(name)
     return _sound_fit(asked, row, heard) or _partial_fit(asked, name, heard)
 
 
@@ -293,15 +298,13 @@ def _sound_fit(asked: _Asked, row: _Row, heard: list[str]) -> tuple[int, float] 
     if row.pinyin == asked.letters:
         return SOUND, 0
     if asked.has_latin:
-        if row.initials == asked.letters:
+        if row.initials == asked.initials:
             return SOUND, 1
         if row.pinyin.startswith(asked.letters):
             return SOUND, 2
-        if len(asked.letters) > 1 and row.initials.startswith(asked.letters):
+        if len(asked.initials) > 1 and row.initials.startswith(asked.initials):
             return SOUND, 3
-    if len(asked.heard) > 1 and (
-        _within(asked.heard, heard) or (len(heard) > 1 and _within(heard, asked.heard))
-    ):
+    if len(asked.heard) > 1 and (_within(asked.heard, heard) or (len(heard) > 1 and _within(heard, asked.heard))):
         return SOUND, 4
     return None
 
@@ -317,7 +320,7 @@ def _partial_fit(asked: _Asked, name: str, heard: list[str]) -> tuple[int, float
 
 
 def _contains(whole: str, part: str, *, whole_words: bool) -> bool:
-    """Whether the part stands in the whole, not from inside a Latin word (nor, with `whole_words`, to inside one)."""
+    """Whether the part stands in the whole, not from inside a Latin word (`whole_words`: nor to inside one)."""
     at = whole.find(part)
     while at >= 0:
         end = at + len(part)

@@ -16,6 +16,7 @@ def spans(text: str, normal: str, heard: list[str], letters: str) -> list[tuple[
     forms = [_form(char) for char in text]
     return (
         _by_characters(forms, normal.replace(" ", ""))
+        or _joined([span for word in normal.split() for span in _by_characters(forms, word)])
         or _by_sounds(forms, heard)
         or (_by_initials(forms, letters) if letters else [])
     )
@@ -48,13 +49,18 @@ def _by_sounds(forms: list[str], heard: list[str]) -> list[tuple[int, int]]:
     for n, pair in enumerate(pairwise(said)):
         if pair in pairs:
             marked |= {places[n], places[n + 1]}
-    found: list[tuple[int, int]] = []
-    for at in sorted(marked):
-        if found and found[-1][1] == at:
-            found[-1] = (found[-1][0], at + 1)
+    return _joined([(at, at + 1) for at in marked])
+
+
+def _joined(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same stretches in order, those that touch or overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
-            found.append((at, at + 1))
-    return found
+            joined.append((start, end))
+    return joined
 
 
 def _by_initials(forms: list[str], letters: str) -> list[tuple[int, int]]:

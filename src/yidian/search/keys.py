@@ -62,9 +62,7 @@ def word_grams(normal: str) -> set[int]:
             continue
         grams.add(_hash(f"={run}"))
         padded = f"^{run}$"
-        grams |= (
-            {_hash(f"~{padded[at : at + 3]}") for at in range(len(padded) - 2)} if len(run) > 3 else set()
-        )
+        grams |= {_hash(f"~{padded[at : at + 3]}") for at in range(len(padded) - 2)} if len(run) > 3 else set()
     return grams
 
 

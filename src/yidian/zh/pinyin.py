@@ -141,11 +141,7 @@ def split_syllables(letters: str) -> list[str] | None:
     for end in range(1, len(letters) + 1):
         for start in range(max(0, end - _LONGEST_SYLLABLE), end):
             before = best[start]
-            if (
-                before
-                and letters[start:end] in _SYLLABLES
-                and (best[end] is None or before[0] < best[end][0])
-            ):
+            if before and letters[start:end] in _SYLLABLES and (best[end] is None or before[0] < best[end][0]):
                 best[end] = (before[0] + 1, start)
     end = max(at for at, reached in enumerate(best) if reached)
     rest = letters[end:]

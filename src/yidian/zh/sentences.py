@@ -10,9 +10,7 @@ _CLAUSE_ENDS = "，、；：,;:。！？!?）)"
 _SPACE = re.compile(r"\s+")
 
 # Blocks end a line; everything else in our limited rich text is inline.
-_HIDDEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
-)
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|template)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _BLOCK_END = re.compile(
     r"<(?:br|hr)\b[^<>]*>|</?(?:p|h[1-6]|li|ul|ol|dl|dt|dd|div|section|blockquote|table|tr|figure|figcaption)\b[^<>]*>",
     re.IGNORECASE,
@@ -60,7 +58,8 @@ def excerpt(text: str, limit: int = 90) -> str:
     return start.rstrip(_CLAUSE_ENDS + " ") + "…"
 
 
-_FOOTNOTE = re.compile(r"\s*(?:\[\d{1,3}(?:\s*[,，、–-]\s*\d{1,3})*\]|［\d{1,3}］|[¹²³⁴⁵⁶⁷⁸⁹⁰]+(?![\d㎡]))")
+# A raised figure after a letter or a digit is a power: m², 10⁹/L.
+_FOOTNOTE = re.compile(r"\s*(?:\[\d{1,3}(?:\s*[,，、–-]\s*\d{1,3})*\]|［\d{1,3}］|(?<![A-Za-z0-9])[¹²³⁴⁵⁶⁷⁸⁹⁰]+)")
 _NUMBER = r"\d+(?:\.\d+)?"
 _UNIT_NAMES = {
     "mg": "毫克",
@@ -127,9 +126,7 @@ _SIGNS = (
 _CIRCLED = {code: str(code - 0x2460 + 1) + " " for code in range(0x2460, 0x2474)}
 _BULLET = re.compile(r"(?m)^\s*(?:[-*+•·●○■□▪◆◇▶►✓✔✗✘☑☐※]\s*)+")
 # Emoji, dingbats, arrows that are left, geometric shapes, variation selectors.
-_PICTURE = re.compile(
-    "[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\ufe00-\ufe0f\U0001f000-\U0001faff※]"
-)
+_PICTURE = re.compile("[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\ufe00-\ufe0f\U0001f000-\U0001faff※]")
 
 
 def read_aloud(text: str) -> str:
