@@ -143,11 +143,11 @@
   // ---- the body: figure and list answer each other ----
 
   for (const map of all("[data-body-map]")) {
-    const near = (region) => {
-      for (const link of all("[data-region]", map)) link.classList.toggle("is-near", link.dataset.region === region);
+    const near = (part) => {
+      for (const link of all("[data-part]", map)) link.classList.toggle("is-near", link.dataset.part === part);
     };
     for (const type of ["pointerover", "focusin"]) {
-      map.addEventListener(type, (event) => near(event.target.closest?.("[data-region]")?.dataset.region));
+      map.addEventListener(type, (event) => near(event.target.closest?.("[data-part]")?.dataset.part));
     }
     for (const type of ["pointerleave", "focusout"]) map.addEventListener(type, () => near(undefined));
   }
