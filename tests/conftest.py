@@ -1,0 +1,47 @@
+"""A database ready in milliseconds, and content made as an editor would make it."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# before Django reads its settings: nothing of a developer's own data is ever touched by a test
+_folder = tempfile.TemporaryDirectory(prefix="yidian-tests-", ignore_cleanup_errors=True)
+os.environ["YIDIAN_DATA"] = _folder.name
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yidian.site.settings")
+os.environ.pop("YIDIAN_ORIGIN", None)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request, django_test_environment, django_db_blocker):
+    """SQLite from the ready-made SQL (27 ms against 13 s of migrations); PostgreSQL by Django's own way."""
+    from django.db import connection
+
+    if connection.vendor != "sqlite":
+        from django.test.utils import setup_databases, teardown_databases
+
+        with django_db_blocker.unblock():
+            made = setup_databases(verbosity=0, interactive=False)
+        yield
+        with django_db_blocker.unblock():
+            teardown_databases(made, verbosity=0)
+        return
+    from yidian.site.first_start import load_ready_database
+
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = str(Path(_folder.name) / "test.sqlite3")
+        load_ready_database(connection)
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_memory_between_tests():
+    """What a process keeps in memory about content that the last test rolled back."""
+    yield
+    from django.contrib.contenttypes.models import ContentType
+
+    ContentType.objects.clear_cache()
