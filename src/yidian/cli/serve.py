@@ -22,9 +22,11 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from . import lanes
+
 logger = logging.getLogger(__name__)
 
-BLOCKING_THREADS = 4  # a worker; more only queue for one interpreter, fewer let one slow page hold up all
+PLAIN_THREADS = 4  # a worker, where granian cannot be given two lanes
 BACKPRESSURE = 512  # requests waiting in one worker before granian stops reading new ones
 STOP_SECONDS = 20  # for a worker to finish its requests and write its view counts; then it is killed
 TICK = 1.0  # seconds between looks for purges left behind by a killed process
@@ -94,10 +96,12 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
 def _prepare() -> None:
     """Loads the application once for all workers, and carries out purges a killed process left behind."""
     django.setup()
-    from yidian.pagecache.actions import drain_purges
+    from yidian.pagecache.actions import clear_cache, drain_purges
 
     _load()
-    drain_purges()
+    if _survive("清除缓存页面", drain_purges) is None:
+        # Without the database nobody knows which pages were to go.
+        _survive("清空页面缓存", clear_cache)
     # No connection may be carried over into the workers.
     connections.close_all()
 
@@ -115,6 +119,8 @@ def load_in_worker(parent: int) -> Callable:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     threading.Thread(target=_end_with, args=(parent,), name="parent-watch", daemon=True).start()
+    if lanes.available():
+        lanes.install()
     return _load()
 
 
@@ -130,13 +136,15 @@ def _end_with(parent: int) -> None:
 def _run_server(address: str, port: int, workers: int) -> int:
     quick_deaths = 0
     while True:
+        if not lanes.available():
+            logger.warning("这个版本的 granian 不支持快慢分流，缓存页面会慢一些")
         server = Granian(
             "yidian.site.wsgi:application",
             address=address,
             port=port,
             interface=Interfaces.WSGI,
             workers=workers,
-            blocking_threads=BLOCKING_THREADS,
+            blocking_threads=1 if lanes.available() else PLAIN_THREADS,
             backpressure=BACKPRESSURE,
             http=HTTPModes.http1,
             websockets=False,
@@ -179,8 +187,8 @@ def _start_ticker(address: str, port: int) -> Callable[[], None]:
     stopping = threading.Event()
     current: list = []
 
-    def start(announce: str) -> None:
-        process = context.Process(target=tick, args=(os.getpid(), address, port, announce), name="ticker")
+    def start(announce: tuple[str, int] | None = None) -> None:
+        process = context.Process(target=tick, args=(os.getpid(), announce), name="ticker")
         process.start()
         current[:] = [process]
 
@@ -189,7 +197,7 @@ def _start_ticker(address: str, port: int) -> Callable[[], None]:
             current[0].join()
             if not stopping.wait(TICK):
                 logger.error("计时进程意外退出，正在重新启动")
-                start("")
+                start()
 
     def stop() -> None:
         stopping.set()
@@ -200,12 +208,12 @@ def _start_ticker(address: str, port: int) -> Callable[[], None]:
             process.kill()
             process.join()
 
-    start(f"http://{f'[{address}]' if ':' in address else address}:{port}/")
+    start((address, port))
     threading.Thread(target=watch, name="ticker-watch", daemon=True).start()
     return stop
 
 
-def tick(parent: int, address: str, port: int, announce: str) -> None:
+def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
     """Runs in a process of its own until told to stop or until ``parent`` is gone.
 
     Each second: purges left behind. Each minute: publications and removals whose hour has come, and
@@ -216,7 +224,7 @@ def tick(parent: int, address: str, port: int, announce: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops this process last
     django.setup()
     if announce:
-        _announce(address, port, announce, stopping)
+        _announce(*announce, stopping)
     from yidian.pagecache.actions import drain_purges
     from yidian.readership.buffer import BATCH, prune_events
 
@@ -236,13 +244,14 @@ def tick(parent: int, address: str, port: int, announce: str) -> None:
     connections.close_all()
 
 
-def _announce(address: str, port: int, url: str, stopping: threading.Event) -> None:
+def _announce(address: str, port: int, stopping: threading.Event) -> None:
     """Prints the address once it answers: a script may wait for the line."""
-    if address in ("0.0.0.0", "::"):  # noqa: S104 compared, not bound
-        address = "127.0.0.1" if address == "0.0.0.0" else "::1"  # noqa: S104 likewise
+    # Every address of the machine is not one that a browser can open.
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 compared, not bound
     while not stopping.wait(0.05):
         with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
-            click.echo(f"医典已启动：{url}  按 Ctrl+C 停止。")
+            shown = f"[{address}]" if ":" in address else address
+            click.echo(f"医典已启动：http://{shown}:{port}/  按 Ctrl+C 停止。")
             sys.stdout.flush()
             return
 

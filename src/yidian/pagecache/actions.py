@@ -13,9 +13,7 @@ from .store import PageStore, PageStoreError
 
 logger = logging.getLogger(__name__)
 
-BATCH = (
-    1000  # requests carried out at once; an import of 100,000 rows leaves one a transaction, not one a row
-)
+BATCH = 1000  # requests carried out at once; an import of 100,000 rows leaves one a transaction, not one a row
 
 
 def purge_on_commit(tags: Iterable[str]) -> None:

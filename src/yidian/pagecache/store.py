@@ -246,9 +246,7 @@ class PageStore:
             self._trouble(trouble)
         return self._remember(key, fill.signal, page, MAX_AGE)
 
-    def _insert(
-        self, writer: sqlite3.Connection, key: str, page: Page, size: int, tags: set[str], fill: Fill
-    ) -> bool:
+    def _insert(self, writer: sqlite3.Connection, key: str, page: Page, size: int, tags: set[str], fill: Fill) -> bool:
         with _transaction(writer, PUT_WAIT_MS):
             meta = writer.execute("SELECT generation, fingerprint, bytes FROM meta").fetchone()
             if meta is None:
@@ -260,13 +258,10 @@ class PageStore:
             if old is not None:
                 used -= _delete_pages(writer, [old[0]])
             cursor = writer.execute(
-                "INSERT INTO page (key, stored, bytes, etag, headers, length, body)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO page (key, stored, bytes, etag, headers, length, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (key, page.stored, size, page.etag, json.dumps(page.headers), page.length, page.body),
             )
-            writer.executemany(
-                "INSERT INTO tag (tag, page) VALUES (?, ?)", [(t, cursor.lastrowid) for t in tags]
-            )
+            writer.executemany("INSERT INTO tag (tag, page) VALUES (?, ?)", [(t, cursor.lastrowid) for t in tags])
             used += size
             if used > self.disk_bytes:
                 # The pages stored first go first: recording every read would cost a write a hit.
@@ -334,9 +329,7 @@ class PageStore:
         if self._ready(time.monotonic()):
             with contextlib.suppress(sqlite3.Error), self._read_lock:
                 if self._reader is not None:
-                    found = self._reader.execute(
-                        "SELECT (SELECT count(*) FROM page), bytes FROM meta"
-                    ).fetchone()
+                    found = self._reader.execute("SELECT (SELECT count(*) FROM page), bytes FROM meta").fetchone()
         return {
             "pages": found[0],
             "bytes": found[1],
@@ -398,11 +391,7 @@ class PageStore:
             except sqlite3.DatabaseError as error:
                 # "unable to open database file" (read-only, no space) is not damage, and deleting would not
                 # mend it.
-                if (
-                    isinstance(error, sqlite3.OperationalError)
-                    and self.file.exists()
-                    and not _is_damage(error)
-                ):
+                if isinstance(error, sqlite3.OperationalError) and self.file.exists() and not _is_damage(error):
                     raise
                 whole, writer, meta = False, None, None
             if not whole:

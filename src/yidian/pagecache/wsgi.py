@@ -56,7 +56,7 @@ class Ready(NamedTuple):
     """A page with its header lists made, so that a hit builds nothing."""
 
     etag: str
-    zipped: list[bytes]
+    zipped: bytes
     zipped_headers: list[tuple[str, str]]
     plain_headers: list[tuple[str, str]]
     unchanged_headers: list[tuple[str, str]]
@@ -68,7 +68,7 @@ def make_ready(page: Page) -> Ready:
     plain = [*page.headers, *own, ("Content-Length", str(page.length))]
     zipped = [*page.headers, *own, ("Content-Encoding", "gzip"), ("Content-Length", str(len(page.body)))]
     unchanged = [(name, value) for name, value in page.headers if not name.lower().startswith("content-t")]
-    return Ready(etag, [page.body], zipped, plain, [*unchanged, *own])
+    return Ready(etag, page.body, zipped, plain, [*unchanged, *own])
 
 
 class PageCache:
@@ -92,47 +92,65 @@ class PageCache:
         self.filling_lock = threading.Lock()
 
     def __call__(self, environ: dict, start_response: StartResponse) -> Iterable[bytes]:
-        get = environ.get
-        method = environ["REQUEST_METHOD"]
+        key = self._key(environ)
+        if key is None:
+            return self._pass(environ, start_response)
+        ready = self.store.get(key)
+        if ready is None:
+            return self._fill(environ, start_response, key)
+        return self._answer(ready, environ, start_response)
+
+    def hit(self, environ: dict) -> tuple[int, list[tuple[str, str]], bytes] | None:
+        """Status, headers and body when the page is cached; None when the application has to be called.
+
+        For a server that answers cached pages on a thread of their own: it never renders and never waits.
+        """
+        key = self._key(environ)
+        if key is None:
+            return None
+        ready = self.store.get(key)
+        return None if ready is None else self._choose(ready, environ)
+
+    def _key(self, environ: dict) -> str | None:
+        """What the request's page is stored under; None when the cache must stay out of it."""
         if (
-            method not in self.methods
+            environ["REQUEST_METHOD"] not in self.methods
             or "HTTP_AUTHORIZATION" in environ
             or ("HTTP_COOKIE" in environ and self.session_cookie in environ["HTTP_COOKIE"])
         ):
-            return self._pass(environ, start_response)
-        host = get(self.host_header)
+            return None
+        host = environ.get(self.host_header)
         allowed = self.hosts.get(host)
         if allowed is None:
             allowed = self._host_allowed(host)
         if not allowed or (self.secure_only and not _is_secure(environ)):
-            return self._pass(environ, start_response)
-        query = get("QUERY_STRING")
+            return None
+        query = environ.get("QUERY_STRING")
         if query:
             query = _known_query(query)
             if query is None:
-                return self._pass(environ, start_response)
-            key = f"{environ['PATH_INFO']}?{query}" if query else environ["PATH_INFO"]
-        else:
-            key = environ["PATH_INFO"]
-        ready = self.store.get(key)
-        if ready is None:
-            return self._fill(environ, start_response, key, query or "", method)
-        return self._answer(ready, environ, start_response, method)
+                return None
+            if query:
+                return f"{environ['PATH_INFO']}?{query}"
+        return environ["PATH_INFO"]
 
-    def _answer(self, ready: Ready, environ: dict, start_response: StartResponse, method: str) -> list[bytes]:
+    def _choose(self, ready: Ready, environ: dict) -> tuple[int, list[tuple[str, str]], bytes]:
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known is not None and _matches(known, ready.etag):
-            start_response("304 Not Modified", ready.unchanged_headers)
-            return []
+            return 304, ready.unchanged_headers, b""
         accepted = environ.get("HTTP_ACCEPT_ENCODING")
         zipped = self.encodings.get(accepted)
         if zipped is None:
             zipped = self._accepts_gzip(accepted)
+        wanted = environ["REQUEST_METHOD"] != "HEAD"
         if zipped:
-            start_response("200 OK", ready.zipped_headers)
-            return ready.zipped if method == "GET" else []
-        start_response("200 OK", ready.plain_headers)
-        return [zlib.decompress(ready.zipped[0], wbits=31)] if method == "GET" else []
+            return 200, ready.zipped_headers, ready.zipped if wanted else b""
+        return 200, ready.plain_headers, zlib.decompress(ready.zipped, wbits=31) if wanted else b""
+
+    def _answer(self, ready: Ready, environ: dict, start_response: StartResponse) -> list[bytes]:
+        status, headers, body = self._choose(ready, environ)
+        start_response("200 OK" if status == 200 else "304 Not Modified", headers)
+        return [body]
 
     def _host_allowed(self, host: str | None) -> bool:
         allowed_hosts = settings.ALLOWED_HOSTS
@@ -152,10 +170,8 @@ class PageCache:
         _note(self.encodings, header, accepts, MEMO)
         return accepts
 
-    def _fill(
-        self, environ: dict, start_response: StartResponse, key: str, query: str, method: str
-    ) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith(NEVER) or len(key) > KEY_BYTES:
+    def _fill(self, environ: dict, start_response: StartResponse, key: str) -> Iterable[bytes]:
+        if key.startswith(NEVER) or len(key) > KEY_BYTES:
             return self._pass(environ, start_response)
         mine = None
         if key not in self.uncached:
@@ -167,25 +183,24 @@ class PageCache:
                 theirs.wait(DOGPILE_WAIT)
                 ready = self.store.get(key)
                 if ready is not None:
-                    return self._answer(ready, environ, start_response, method)
+                    return self._answer(ready, environ, start_response)
         try:
-            return self._render(environ, start_response, key, query, method)
+            return self._render(environ, start_response, key)
         finally:
             if mine is not None:
                 with self.filling_lock:
                     del self.filling[key]
                 mine.set()
 
-    def _render(
-        self, environ: dict, start_response: StartResponse, key: str, query: str, method: str
-    ) -> Iterable[bytes]:
+    def _render(self, environ: dict, start_response: StartResponse, key: str) -> Iterable[bytes]:
         fill = self.store.begin_fill()
         if fill is None:
             return self._pass(environ, start_response)
-        environ["QUERY_STRING"] = query
-        environ["REQUEST_METHOD"] = "GET"  # a HEAD request can fill the cache too
-        # Django's own conditional answer would hide the page from us; the wrapper gives that answer itself.
-        conditions = [environ.pop(name, None) for name in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")]
+        asked = environ
+        # Django sees the page's own address, and GET, so that a HEAD request fills the cache too. Its own
+        # conditional answer would hide the page from us; the wrapper gives that answer itself.
+        environ = {k: v for k, v in asked.items() if k not in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")}
+        environ |= {"QUERY_STRING": key.partition("?")[2], "REQUEST_METHOD": "GET"}
         started: list = []
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
@@ -197,7 +212,7 @@ class PageCache:
         if getattr(response, "streaming", False) or not _storable(status, headers, tags):
             _note(self.uncached, key, None, UNCACHED_MEMO)
             start_response(status, kept_headers, *([exc_info] if exc_info else []))
-            return response if method == "GET" else _Headless(response)
+            return _Headless(response) if asked["REQUEST_METHOD"] == "HEAD" else response
         try:
             body = b"".join(response)
         finally:
@@ -207,9 +222,7 @@ class PageCache:
         self.uncached.pop(key, None)
         page = make_page(key, [(n, v) for n, v in headers if n.lower() not in NOT_KEPT], body)
         ready = self.store.put(key, page, tags, fill) or make_ready(page)
-        if conditions[0] is not None:
-            environ["HTTP_IF_NONE_MATCH"] = conditions[0]
-        return self._answer(ready, environ, start_response, method)
+        return self._answer(ready, asked, start_response)
 
     def _pass(self, environ: dict, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
@@ -303,8 +316,6 @@ def _fingerprint() -> str:
     inode = ""
     if "sqlite" in database["ENGINE"] and Path(str(database["NAME"])).exists():
         inode = str(Path(str(database["NAME"])).stat().st_ino)
-    configuration = [
-        f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("YIDIAN_")
-    ]
+    configuration = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("YIDIAN_")]
     parts = [yidian.__version__, str(database.get("HOST", "")), str(database["NAME"]), inode, *configuration]
     return code_fingerprint(Path(yidian.__file__).parent, *parts)
