@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import as_file, files
@@ -94,7 +94,7 @@ def _convert_hostile(piece: str) -> str:
 def _converter():
     import opencc
 
-    with as_file(files(__package__) / "medical_terms.txt") as terms, _readable_file(_config(terms)) as path:
+    with as_file(files("yidian.zh") / "medical_terms.txt") as terms, _readable_file(_config(terms)) as path:
         return opencc.OpenCC(path)
 
 
@@ -123,7 +123,7 @@ def _config(terms: Path) -> str:
 
 
 @contextmanager
-def _readable_file(content: str) -> Iterator[str]:
+def _readable_file(content: str) -> Generator[str]:
     """A path to read the content from: OpenCC takes a configuration only as a file.
 
     In memory where the system can, so that a full or read-only disk does not stop 繁體 pages.

@@ -137,13 +137,17 @@ def split_syllables(letters: str) -> list[str] | None:
 
     A last syllable may be unfinished ("jirouj"): it is left out.
     """
-    best: list[tuple[int, int] | None] = [(0, 0)] + [None] * len(letters)
+    # For each reachable end of a prefix: how many syllables it takes, and where the last one starts.
+    best: dict[int, tuple[int, int]] = {0: (0, 0)}
     for end in range(1, len(letters) + 1):
-        for start in range(max(0, end - _LONGEST_SYLLABLE), end):
-            before = best[start]
-            if before and letters[start:end] in _SYLLABLES and (best[end] is None or before[0] < best[end][0]):
-                best[end] = (before[0] + 1, start)
-    end = max(at for at, reached in enumerate(best) if reached)
+        ways = [
+            (best[start][0] + 1, start)
+            for start in range(max(0, end - _LONGEST_SYLLABLE), end)
+            if start in best and letters[start:end] in _SYLLABLES
+        ]
+        if ways:
+            best[end] = min(ways)
+    end = max(best)
     rest = letters[end:]
     if not end or (rest and not any(syllable.startswith(rest) for syllable in _SYLLABLES)):
         return None
