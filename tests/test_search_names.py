@@ -102,6 +102,14 @@ def test_shorter_names_come_first_and_weight_decides_ties(db):
     assert [item.object_id for item in find("小腿抽筋").items] == ["3", "2", "1"]
 
 
+@pytest.mark.parametrize("query", ["小腿抽筋", "小腿抽筋？", "小腿, 抽筋"])
+def test_of_titles_that_differ_only_in_signs_the_one_written_so_comes_first(db, query):
+    for number, title in enumerate(["小腿抽筋？", "小腿, 抽筋", "小腿抽筋"]):
+        index_names("question", number, f"/{number}/", title)
+    assert titles(query)[0] == query
+    assert len(titles(query)) == 3
+
+
 def test_an_object_is_found_once_and_says_which_name_matched(entries):
     found = find("抽筋").items
     assert len({(item.kind, item.object_id) for item in found}) == len(found)
