@@ -341,6 +341,7 @@ class PageStore:
         """Lets go of the files; the next call opens them again."""
         with self._open_lock, self._read_lock, self._write_lock:
             self._close()
+            self._look_at = 0.0
 
     # Opening and mending
 

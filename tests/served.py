@@ -1,0 +1,147 @@
+"""A real server in processes of its own, over a site of two views: nothing of it needs content models."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+SETTINGS = """
+import os
+from pathlib import Path
+import dj_database_url
+YIDIAN_DATA = Path(os.environ["SERVED_DATA"])
+SECRET_KEY = "x" * 50
+ALLOWED_HOSTS = ["127.0.0.1"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "yidian.pagecache", "yidian.readership"]
+DATABASES = {"default": dj_database_url.parse(os.environ["SERVED_DATABASE"])}
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        "transaction_mode": "IMMEDIATE", "timeout": 20,
+    }
+USE_TZ = True
+ROOT_URLCONF = "served_urls"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+YIDIAN_PAGE_EXISTS = "served_urls.page_exists"
+"""
+
+URLS = """
+import time
+from django.http import HttpResponse
+from django.urls import include, path
+
+def article(request, slug):
+    page = f"<p>{time.time_ns()}</p>" + "<p>大腿抽筋</p>" * 500
+    return HttpResponse(page, headers={"X-Page-Tags": f"article:{slug}"})
+
+def slow(request):
+    time.sleep(2)
+    return HttpResponse("late")
+
+def page_exists(path):
+    return "missing" not in path
+
+urlpatterns = [
+    path("articles/<slug:slug>/", article),
+    path("slow/", slow),
+    path("", include("yidian.readership.urls")),
+]
+"""
+
+RUN = "import sys; {patch}\nfrom yidian.cli.serve import serve\nsys.exit(serve('127.0.0.1', {port}, {workers}))"
+
+
+class Served:
+    """The site served from ``folder`` until ``stop`` or ``kill``; ``start`` serves the same data again.
+
+    ``patch`` is Python run in the server before it starts, for the control experiments.
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 1, patch: str = "", database: str = ""):
+        self.data = folder / "data"
+        self.data.mkdir()
+        (folder / "served_settings.py").write_text(SETTINGS)
+        (folder / "served_urls.py").write_text(URLS)
+        self.workers, self.patch = workers, patch
+        self.database = database or f"sqlite:///{self.data / 'db.sqlite3'}"
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("YIDIAN_")} | {
+            "SERVED_DATA": str(self.data),
+            "SERVED_DATABASE": self.database,
+            "DJANGO_SETTINGS_MODULE": "served_settings",
+            "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        }
+        self.django("migrate", "-v0")
+        self.exit_status: int | None = None
+        self.process: subprocess.Popen | None = None
+
+    def django(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "django", *arguments]
+        return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout  # noqa: S603 ours
+
+    def start(self) -> "Served":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = self._popen(stderr=subprocess.DEVNULL)
+        line = self.process.stdout.readline()
+        assert f":{self.port}/" in line, line
+        return self
+
+    def start_another(self) -> subprocess.Popen:
+        return self._popen(stderr=subprocess.PIPE)
+
+    def _popen(self, **pipes) -> subprocess.Popen:
+        code = RUN.format(patch=self.patch, port=self.port, workers=self.workers)
+        return subprocess.Popen(  # noqa: S603 ours
+            [sys.executable, "-c", code],
+            env=self.env,
+            text=True,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            **pipes,
+        )
+
+    def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None, timeout=30):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body, {"Accept-Encoding": "gzip", **(headers or {})})
+            response = connection.getresponse()
+            return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str, headers: dict | None = None, method: str = "GET"):
+        return self.request(method, path, headers=headers)
+
+    def family(self) -> list[int]:
+        """The server's process, its workers and its ticker; from /proc, so on Linux only."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+        return [self.process.pid, *sorted({int(pid) for pid in children})]
+
+    def worker_pids(self) -> list[int]:
+        """Workers lead process groups of their own, so that a Ctrl+C does not reach them twice; the ticker does not."""
+        return [pid for pid in self.family()[1:] if os.getpgid(pid) == pid]
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.exit_status = self.process.wait(30)
+        self.process.stdout.close()
+
+    def kill(self) -> None:
+        """As a power cut to the processes: the workers and the server in one moment."""
+        for pid in reversed(self.family()):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+        self.process.stdout.close()
+
+    def end(self) -> None:
+        """Whatever a test did, nothing keeps running."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        elif self.process is not None and not self.process.stdout.closed:
+            self.process.stdout.close()
