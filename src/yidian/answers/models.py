@@ -100,10 +100,11 @@ class Answer(Publishable):
 
     @property
     def title(self) -> str:
-        return f"对“{self.question.name}”的回答"
+        return f"对“{self.question.name}”的回答" if self.question_id else "回答"
 
     def free_slug(self) -> str:
-        return f"{self.question.slug}-{new_token()[:4]}"
+        # a form that names no question is told so, beside that field
+        return f"{self.question.slug}-{new_token()[:4]}" if self.question_id else new_token()
 
     def get_absolute_url(self) -> str:
         return f"{self.question.get_absolute_url()}#{self.slug}"

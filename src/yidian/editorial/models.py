@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 from modelcluster.fields import ParentalManyToManyField
 from wagtail.fields import StreamField
 from wagtail.images.models import AbstractImage, AbstractRendition
 
 from yidian.editorial.blocks import CareAdviceBlock, check_citations
+from yidian.editorial.illustrations import check_svg
 from yidian.people.models import Department, Physician
 from yidian.publication.models import Publishable
 from yidian.terms.models import ALTERNATE_NAMES_HELP, BodyPart, Population
@@ -42,6 +44,17 @@ class Illustration(AbstractImage):
     @property
     def default_alt_text(self) -> str:
         return self.alt
+
+    def clean(self):
+        super().clean()
+        new = self.file and not self.file._committed
+        if new and self.file.name.lower().endswith(".svg"):
+            try:
+                self.file.seek(0)
+                check_svg(self.file.read())
+                self.file.seek(0)
+            except ValidationError as refused:
+                raise ValidationError({"file": refused}) from refused
 
 
 class IllustrationRendition(AbstractRendition):
@@ -94,6 +107,9 @@ class Entry(Publishable):
     # the public form of the text, made at publish so that reading costs one row (editorial.rendering)
     rendered = models.JSONField(null=True, blank=True, editable=False)
 
+    # fields of plain text, one statement a line, each of which may cite sources
+    citing_fields: tuple[str, ...] = ()
+
     class Meta:
         abstract = True
 
@@ -124,14 +140,22 @@ class Entry(Publishable):
         # a revision never carries derived data
         return {field: value for field, value in super().serializable_data().items() if field != "rendered"}
 
-    def text_lines(self) -> list[str]:
-        """Further lines of public text outside the blocks, each of which may cite sources."""
-        return []
-
     def clean_fields(self, exclude=None):
         super().clean_fields(exclude=exclude)
-        for line in self.text_lines():
-            check_citations(line)
+        unknown = {}
+        for field in self.citing_fields:
+            try:
+                check_citations(getattr(self, field))
+            except ValidationError as refused:
+                unknown[field] = refused
+        if unknown:
+            raise ValidationError(unknown)
+
+    def save(self, *args, **kwargs):
+        if self.live and not self.date_published:
+            # not today: the revision that has no date may be published again much later
+            self.date_published = timezone.localdate(self.first_published_at)
+        super().save(*args, **kwargs)
 
 
 class Correction(Publishable):

@@ -94,6 +94,7 @@ class ActionGuide(Entry):
 
     kind = "guide"
     section = "guides"
+    citing_fields = ("do", "dont", "stop_conditions", "contraindications")
 
     about = models.ForeignKey(
         Condition, models.SET_NULL, null=True, blank=True, related_name="guides", verbose_name="关于哪个病症"
@@ -111,7 +112,3 @@ class ActionGuide(Entry):
         verbose_name = verbose_name_plural = "行动指南"
         ordering = ["slug"]
         indexes = [models.Index(fields=["about", "live"])]
-
-    def text_lines(self) -> list[str]:
-        fields = (self.do, self.dont, self.stop_conditions, self.contraindications)
-        return [line for field in fields for line in field.splitlines()]

@@ -12,10 +12,21 @@ handler403 = "yidian.web.faults.forbidden"
 handler404 = "yidian.web.faults.not_found"
 handler500 = "yidian.web.faults.server_error"
 
+# A drawing opened by its own address shows itself and runs nothing, whatever it holds.
+MEDIA_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def media(request, path: str):
+    """An uploaded file, which the browser may show but not run."""
+    response = serve_media(request, path, document_root=settings.MEDIA_ROOT)
+    response.headers["Content-Security-Policy"] = MEDIA_CSP
+    return response
+
+
 urlpatterns = [
     path("admin/", include(wagtailadmin_urls)),
     path("", include("yidian.readership.urls")),
-    re_path(r"^media/(?P<path>.+)$", serve_media, {"document_root": settings.MEDIA_ROOT}),
+    re_path(r"^media/(?P<path>.+)$", media),
     path("zh-hant/", include(web_urls.localised), {"hant": True}),
     path("", include(web_urls.once)),
     path("", include(web_urls.localised)),

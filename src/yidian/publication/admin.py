@@ -1,0 +1,210 @@
+"""What every kind of content shares in the editors' admin: its form, its list, and choosers in place of selects."""
+
+from datetime import timedelta
+
+import django_filters
+from django import forms
+from django.db.models import F, JSONField, Model, Q, TextField
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from wagtail.admin.admin_url_finder import AdminURLFinder
+from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.forms.choosers import BaseFilterForm, SearchFilterMixin
+from wagtail.admin.panels import FieldPanel, ObjectList, PublishingPanel, TabbedInterface
+from wagtail.admin.staticfiles import versioned_static
+from wagtail.admin.ui.tables import Column, LiveStatusTagColumn
+from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, SnippetChooserViewSet
+from wagtail.snippets.views.snippets import SnippetViewSet
+from wagtail.snippets.widgets import AdminSnippetChooser
+
+from yidian.publication.richtext import clean_text
+
+ROWS_A_PAGE = 30
+DUE_SOON = timedelta(days=30)
+
+
+class ContentForm(WagtailAdminModelForm):
+    """The form of everything published: the address is fixed once public, plain text passes the gate."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "slug" in self.fields and self.instance.first_published_at:
+            self.fields["slug"].disabled = True
+            self.fields["slug"].help_text = "这一页公开过，网址不能再改。"
+
+    def clean(self):
+        cleaned = super().clean()
+        for name, value in cleaned.items():
+            if isinstance(value, str):
+                cleaned[name] = clean_text(value)
+        return cleaned
+
+
+class ChooseMany(forms.Widget):
+    """Several of a kind, picked in the same window as one; never lists what there is to choose from."""
+
+    def __init__(self, model: type[Model], attrs=None):
+        self.model = model
+        super().__init__(attrs)
+
+    @property
+    def media(self):
+        return forms.Media(
+            css={"all": [versioned_static("yidian_admin/choose-many.css")]},
+            js=[
+                versioned_static("wagtailadmin/js/chooser-modal.js"),
+                versioned_static("yidian_admin/choose-many.js"),
+            ],
+        )
+
+    def value_from_datadict(self, data, files, name):
+        return [value for value in data.getlist(name) if value]
+
+    def value_omitted_from_data(self, data, files, name):
+        return False  # none chosen posts nothing
+
+    def render(self, name, value, attrs=None, renderer=None):
+        chosen = {str(pk) for pk in value or []}
+        ids = [pk for pk in chosen if pk.isascii() and pk.isdigit()]
+        found = self.model.objects.filter(pk__in=ids).defer(*heavy_fields(self.model)) if ids else []
+        edit_url = AdminURLFinder().get_edit_url
+        rows = format_html_join(
+            "",
+            '<li><input type="hidden" name="{}" value="{}"><a href="{}" target="_blank">{}</a>'
+            '<button type="button" class="button button-small button-secondary no" aria-label="移除 {}" '
+            "data-choose-many-remove>移除</button></li>",
+            ((name, thing.pk, edit_url(thing) or "#", thing, thing) for thing in found),
+        )
+        return format_html(
+            '<div class="choose-many" id="{}" data-choose-many="{}" data-name="{}"><ul>{}</ul>'
+            '<button type="button" class="button button-small button-secondary" data-choose-many-add>选择{}</button>'
+            "</div>",
+            (attrs or {}).get("id", f"id_{name}"),
+            reverse(self.model.snippet_viewset.chooser_viewset.get_url_name("choose")),
+            name,
+            rows,
+            self.model._meta.verbose_name,
+        )
+
+
+def heavy_fields(model: type[Model]) -> list[str]:
+    """Fields that hold long text, which lists have no use for."""
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, TextField | JSONField)]
+
+
+def with_names(objects, *relations: str):
+    """The rows together with what they point to, of which only the names are read."""
+    for relation in relations:
+        related = objects.model._meta.get_field(relation).related_model
+        heavy = (f"{relation}__{field}" for field in heavy_fields(related))
+        objects = objects.select_related(relation).defer(*heavy)
+    return objects
+
+
+def _search(objects, words: str):
+    # icontains: full text in SQLite finds no Chinese word inside a longer one
+    names = {field.name for field in objects.model._meta.concrete_fields}
+    matching = Q()
+    for field in ("name", "slug", "alternate_names"):
+        if field in names:
+            matching |= Q(**{f"{field}__icontains": words})
+    return objects.filter(matching)
+
+
+class NameSearchForm(SearchFilterMixin, BaseFilterForm):
+    def filter(self, objects):
+        if words := clean_text(self.cleaned_data.get("q") or "").strip():
+            self.is_searching, self.search_query = True, words
+            return _search(objects, words)
+        return objects
+
+
+class _Choices:
+    filter_form_class = NameSearchForm
+
+    def get_object_list(self):
+        return self.model_class.objects.defer(*heavy_fields(self.model_class))
+
+
+class _ChooseView(_Choices, ChooseView):
+    pass
+
+
+class _ChooseResultsView(_Choices, ChooseResultsView):
+    pass
+
+
+class ContentChooserViewSet(SnippetChooserViewSet):
+    choose_view_class = _ChooseView
+    choose_results_view_class = _ChooseResultsView
+
+
+STATUSES = (("live", "已公开"), ("draft", "未公开"), ("changed", "有未发布的改动"), ("scheduled", "定时发布"))
+
+
+class ContentFilterSet(WagtailFilterSet):
+    status = django_filters.ChoiceFilter(label="状态", choices=STATUSES, method="of_status")
+
+    def of_status(self, queryset, name, value):
+        return {
+            "live": queryset.filter(live=True),
+            "draft": queryset.filter(live=False),
+            "changed": queryset.filter(live=True, has_unpublished_changes=True),
+            "scheduled": queryset.filter(go_live_at__isnull=False, live=False),
+        }[value]
+
+
+def chooser_filter(label: str, model: type[Model]) -> django_filters.ModelChoiceFilter:
+    """A filter by one thing of a big table, picked in a window and not from a select."""
+    return django_filters.ModelChoiceFilter(
+        label=label, queryset=model.objects.all(), widget=AdminSnippetChooser(model=model)
+    )
+
+
+def edited(content) -> str:
+    """When content was last edited, as lists show it."""
+    return f"{timezone.localtime(content.edited):%Y-%m-%d %H:%M}" if content.edited else ""
+
+
+class ContentViewSet(SnippetViewSet):
+    """The lists and forms of one kind of content.
+
+    Lists come newest edit first, by the index of latest_revision, so that a page of a million rows is a seek; the
+    count below the list reads the table's smallest index (about 10 ms at a million rows in SQLite), and a search
+    reads every name (about 0.4 s).
+    """
+
+    list_per_page = ROWS_A_PAGE
+    chooser_per_page = 20
+    chooser_viewset_class = ContentChooserViewSet
+    search_backend_name = None
+    search_fields = ["name", "slug"]
+    ordering = ("-latest_revision_id", "-pk")
+    filterset_class = ContentFilterSet
+    copy_view_enabled = False  # a copy would carry the original's permanent number
+    columns: tuple = ()
+    tabs: tuple = ()
+    form: type[ContentForm] = ContentForm
+
+    @property
+    def list_display(self):
+        return [
+            "name",
+            LiveStatusTagColumn(sort_key=None),
+            *self.columns,
+            Column("edited", label="最近改动", accessor=edited, sort_key="latest_revision_id"),
+        ]
+
+    def get_queryset(self, request):
+        return self.model.objects.defer(*heavy_fields(self.model)).annotate(edited=F("latest_revision__created_at"))
+
+    def get_edit_handler(self):
+        tabs = [ObjectList(panels, heading=heading) for heading, panels in self.tabs]
+        return TabbedInterface(tabs, base_form_class=self.form).bind_to_model(self.model)
+
+
+def address_panels() -> list:
+    """The address, where the content came from, and when it goes public by itself."""
+    return [FieldPanel("slug"), FieldPanel("origin"), FieldPanel("licence"), PublishingPanel()]
