@@ -295,17 +295,18 @@
     // The same event id each time: the server counts it once however often it arrives.
     for (let attempt = 0; attempt < 4; attempt += 1) {
       try {
-        await fetch("/beacon/views", {
+        const answer = await fetch("/beacon/views", {
           method: "POST",
           headers: { "Content-Type": "application/json" },
           body,
           keepalive: true,
           credentials: "omit",
         });
-        break;
+        if (answer.status < 500) break;
       } catch {
-        await wait(1000 * 2 ** attempt);
+        // The network failed; the next round tries again.
       }
+      await wait(1000 * 2 ** attempt);
     }
     try {
       const answer = await fetch("/beacon/views?page=" + encodeURIComponent(location.pathname), { credentials: "omit" });
