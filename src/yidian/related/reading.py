@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 
 from yidian.answers.models import Question
+from yidian.publication.reads import CompiledRead
 
 # A page shows this many related questions, the seed page's number; more are behind the condition's own page.
 FURTHER_READING = 16
@@ -24,45 +25,55 @@ _CARD = (
 )
 
 
+_ABOUT = CompiledRead(
+    lambda condition: (
+        Question.objects.public()
+        .filter(about=condition)
+        .order_by("-date_published", "-pk")
+        .values_list("pk", *_CARD)[: FURTHER_READING + 1]
+    ),
+    int,
+)
+
+
+def _card(row: tuple, prefix: str) -> dict:
+    (
+        slug,
+        name,
+        description,
+        published,
+        excerpt,
+        answered,
+        job_title,
+        author_slug,
+        author,
+        author_live,
+        demonstration,
+        hospital,
+        grade,
+    ) = row
+    return {
+        "name": name,
+        "url": f"{prefix}/questions/{slug}/",
+        "excerpt": excerpt or description,
+        "author": author,
+        "author_url": f"{prefix}/doctors/{author_slug}/" if author and author_live else None,
+        "job_title": job_title,
+        "hospital": hospital,
+        "hospital_grade": grade,
+        "date": (answered or published).isoformat() if answered or published else None,
+        "demonstration": bool(demonstration),
+    }
+
+
 def question_cards(questions: QuerySet[Question], limit: int = FURTHER_READING, prefix: str = "") -> list[dict]:
     """Cards of public questions, each with the first sentences of its leading answer and who gave it; one query."""
-    rows = questions.public().values_list(*_CARD)[:limit]
-    return [
-        {
-            "name": name,
-            "url": f"{prefix}/questions/{slug}/",
-            "excerpt": excerpt or description,
-            "author": author,
-            "author_url": f"{prefix}/doctors/{author_slug}/" if author and author_live else None,
-            "job_title": job_title,
-            "hospital": hospital,
-            "hospital_grade": grade,
-            "date": (answered or published).isoformat() if answered or published else None,
-            "demonstration": bool(demonstration),
-        }
-        for (
-            slug,
-            name,
-            description,
-            published,
-            excerpt,
-            answered,
-            job_title,
-            author_slug,
-            author,
-            author_live,
-            demonstration,
-            hospital,
-            grade,
-        ) in rows
-    ]
+    return [_card(row, prefix) for row in questions.public().values_list(*_CARD)[:limit]]
 
 
 def further_reading(condition_id: int | None, *, but_not: int | None = None, prefix: str = "") -> list[dict]:
-    """Questions about the same condition and no other, newest first."""
+    """Questions about the same condition and no other, newest first; one query."""
     if condition_id is None:
         return []
-    questions = Question.objects.filter(about=condition_id).order_by("-date_published", "-pk")
-    if but_not is not None:
-        questions = questions.exclude(pk=but_not)
-    return question_cards(questions, prefix=prefix)
+    found = [row for row in _ABOUT(condition_id) if row[0] != but_not]
+    return [_card(row[1:], prefix) for row in found[:FURTHER_READING]]

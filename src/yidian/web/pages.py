@@ -7,6 +7,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpResponse
 from django.template import engines
+from markupsafe import Markup
 
 from yidian.zh.hant import to_hant
 
@@ -58,6 +59,9 @@ def page_context(path: str, *, hant: bool = False, title: str, description: str 
 def render(template: str, page: dict, tags: Iterable[str] | None, status: int = 200, **context) -> HttpResponse:
     """The page as a response; `tags` name what it shows so that a change purges it, None keeps it out of the cache."""
     prefix = HANT_PREFIX if page["hant"] else ""
+    if page["hant"] and page.get("jsonld"):
+        # the page's own conversion leaves script elements alone; this one holds words for people
+        page["jsonld"] = Markup(to_hant(page["jsonld"]))  # noqa: S704
     made = engines["jinja2"].env.get_template(template).render(page=page, prefix=prefix, **context)
     response = HttpResponse(to_hant(made) if page["hant"] else made, status=status)
     response["Content-Language"] = page["lang"]

@@ -12,6 +12,7 @@ from yidian.editorial.models import Entry
 from yidian.editorial.rendering import RENDER_VERSION, rendered_now
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.people.models import Department, Hospital, Physician
+from yidian.publication.reads import CompiledRead
 from yidian.terms.models import BodyPart, Population
 
 ENTRIES: dict[str, type[Entry]] = {model.section: model for model in (Condition, Article, Question, ActionGuide)}
@@ -69,6 +70,33 @@ _PATH = re.compile(
 )
 
 
+# A page's side shows this many guides, articles or new entries.
+SIDE_ROWS = 6
+
+_ROW = ("slug", "name", "description", "date_modified", "date_published")
+
+
+def _entry_read(section: str, model: type[Entry]) -> CompiledRead:
+    fields = (*_ENTRY, *_MORE[section])
+    return CompiledRead(lambda slug: model.objects.public().filter(slug=slug).values_list(*fields), str)
+
+
+def _about_read(model: type[Entry]) -> CompiledRead:
+    return CompiledRead(
+        lambda condition: (
+            model.objects.public()
+            .filter(about=condition)
+            .order_by("-date_published", "-pk")
+            .values_list("pk", *_ROW)[: SIDE_ROWS + 1]
+        ),
+        int,
+    )
+
+
+_ENTRY_READS = {section: _entry_read(section, model) for section, model in ENTRIES.items()}
+_ABOUT_READS = {"articles": _about_read(Article), "guides": _about_read(ActionGuide)}
+
+
 def page_exists(path: str) -> bool:
     """Whether a public page stands at this path; for what counts views."""
     match = _PATH.fullmatch(path)
@@ -80,7 +108,8 @@ def page_exists(path: str) -> bool:
 
 def entry_row(section: str, slug: str) -> dict | None:
     """One public entry with its byline and the condition it is about; one query."""
-    return ENTRIES[section].objects.public().filter(slug=slug).values(*_ENTRY, *_MORE[section]).first()
+    found = _ENTRY_READS[section](slug)
+    return dict(zip((*_ENTRY, *_MORE[section]), found[0], strict=True)) if found else None
 
 
 def preview_row(entry: Entry, rendered: dict) -> dict:
@@ -190,22 +219,34 @@ def about_shape(row: dict, prefix: str) -> dict | None:
     }
 
 
-def rows(section: str, entries, prefix: str, limit: int | None = PAGE_SIZE) -> list[dict]:
+def _row(section: str, row: tuple, prefix: str) -> dict:
+    slug, name, description, modified, published = row
+    return {
+        "name": name,
+        "url": f"{prefix}/{section}/{slug}/",
+        "description": description,
+        "kind_label": KIND_LABELS[section],
+        "date": _iso(modified or published),
+    }
+
+
+def rows(section: str, entries, prefix: str, limit: int = PAGE_SIZE) -> list[dict]:
     """Public entries as lines of a list; one query."""
-    fields = ("slug", "name", "description", "date_modified", "date_published")
-    letter = section == "conditions"
-    found = entries.public().values(*fields, *(["index_letter"] if letter else []))
-    return [
-        {
-            "name": row["name"],
-            "url": f"{prefix}/{section}/{row['slug']}/",
-            "description": row["description"],
-            "kind_label": KIND_LABELS[section],
-            "date": _iso(row["date_modified"] or row["date_published"]),
-            "letter": row.get("index_letter"),
-        }
-        for row in (found[:limit] if limit else found)
-    ]
+    return [_row(section, row, prefix) for row in entries.public().values_list(*_ROW)[:limit]]
+
+
+def condition_rows(conditions, prefix: str) -> list[dict]:
+    """Public conditions as lines of the A-Z, each with its letter; one query."""
+    found = conditions.public().values_list(*_ROW, "index_letter")
+    return [_row("conditions", row[:-1], prefix) | {"letter": row[-1]} for row in found]
+
+
+def rows_about(section: str, condition_id: int | None, prefix: str, but_not: int | None = None) -> list[dict]:
+    """The newest articles or guides about a condition, without one of them; one query."""
+    if condition_id is None:
+        return []
+    found = [row[1:] for row in _ABOUT_READS[section](condition_id) if row[0] != but_not]
+    return [_row(section, row, prefix) for row in found[:SIDE_ROWS]]
 
 
 def names(section: str, things, prefix: str, **more) -> list[dict]:
@@ -327,7 +368,7 @@ def letter_counts() -> dict[str, int]:
     return {letter: counts[letter] for letter in sorted(counts, key=lambda each: (each == "#", each))}
 
 
-def recently(prefix: str, field: str, limit: int = 6) -> list[dict]:
+def recently(prefix: str, field: str, limit: int = SIDE_ROWS) -> list[dict]:
     """The entries with the newest date in `field`, of every kind; one indexed query a kind."""
     newest = []
     for section, model in ENTRIES.items():
@@ -346,7 +387,7 @@ def recently(prefix: str, field: str, limit: int = 6) -> list[dict]:
     return sorted(newest, key=lambda row: row["date"], reverse=True)[:limit]
 
 
-def most_read(most_viewed, prefix: str, limit: int = 6) -> list[dict]:
+def most_read(most_viewed, prefix: str, limit: int = SIDE_ROWS) -> list[dict]:
     """The most viewed articles and conditions that are still public."""
     viewed = {}
     for section in ("articles", "conditions"):

@@ -27,7 +27,6 @@ from yidian.web.pages import HANT_PREFIX, localise, page_context, read_only, ren
 
 # Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
 ALL_LETTERS_ON_ONE_PAGE = 300
-HOME_ROWS = 6
 SEARCH_RESULTS = 30
 MAX_REPORT = 2_000
 MAX_QUOTE = 500
@@ -69,18 +68,11 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
     return row, entry, about, page, tags
 
 
-def _guides(condition_id: int | None, prefix: str) -> list[dict]:
-    if condition_id is None:
-        return []
-    return queries.rows("guides", ActionGuide.objects.filter(about=condition_id), prefix, HOME_ROWS)
-
-
 def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
     """4 queries: the article with its condition, its guides, other articles, further reading."""
     prefix = HANT_PREFIX if hant else ""
     row, entry, about, page, tags = _entry_page(section, slug, hant, row)
     condition_id = about["pk"] if about else None
-    also = Article.objects.filter(about=condition_id).exclude(pk=row["pk"]).order_by(*NEWEST)
     page["jsonld"] = jsonld.article(page, entry, about)
     return render(
         "article.html",
@@ -88,8 +80,8 @@ def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -
         tags,
         entry=entry,
         condition=about,
-        guides=_guides(condition_id, prefix),
-        also=queries.rows("articles", also, prefix, HOME_ROWS) if condition_id else [],
+        guides=queries.rows_about("guides", condition_id, prefix),
+        also=queries.rows_about("articles", condition_id, prefix, but_not=row["pk"]),
         related=further_reading(condition_id, prefix=prefix),
     )
 
@@ -109,8 +101,8 @@ def condition_page(section: str, slug: str, hant: bool, row: dict | None = None)
         page,
         tags,
         entry=entry,
-        articles=queries.rows("articles", Article.objects.filter(about=pk).order_by(*NEWEST), prefix, HOME_ROWS),
-        guides=_guides(pk, prefix),
+        articles=queries.rows_about("articles", pk, prefix),
+        guides=queries.rows_about("guides", pk, prefix),
         questions=further_reading(pk, prefix=prefix),
         broader=broader,
         narrower=queries.names("conditions", Condition.objects.filter(broader=pk), prefix),
@@ -136,7 +128,7 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         entry=entry,
         answers=answers,
         condition=about,
-        guides=_guides(condition_id, prefix),
+        guides=queries.rows_about("guides", condition_id, prefix),
         related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
     )
 
@@ -147,7 +139,6 @@ def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> 
     row, entry, about, page, tags = _entry_page(section, slug, hant, row)
     condition_id = about["pk"] if about else None
     page["jsonld"] = jsonld.guide(page, entry)
-    also = Article.objects.filter(about=condition_id).order_by(*NEWEST)
     return render(
         "guide.html",
         page,
@@ -159,7 +150,7 @@ def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> 
         stop_conditions=entry["stop_conditions"],
         contraindications=entry["contraindications"],
         condition=about,
-        also=queries.rows("articles", also, prefix, HOME_ROWS) if condition_id else [],
+        also=queries.rows_about("articles", condition_id, prefix),
         related=further_reading(condition_id, prefix=prefix),
     )
 
@@ -440,11 +431,11 @@ def _letters(prefix: str, letter: str | None) -> dict:
     if letter is None:
         if sum(counts.values()) > ALL_LETTERS_ON_ONE_PAGE:
             return {"letters": letters, "items": queries.rows("conditions", found.order_by(*NEWEST), prefix)}
-        shown = queries.rows("conditions", found, prefix, limit=None)
+        shown = queries.condition_rows(found, prefix)
     else:
         for each in letters:
             each["current"] = each["letter"] == letter.upper()
-        shown = queries.rows("conditions", found.filter(index_letter=letter.upper()), prefix, limit=None)
+        shown = queries.condition_rows(found.filter(index_letter=letter.upper()), prefix)
         if not shown:
             raise Http404
     groups: dict[str, list] = {}
@@ -474,8 +465,8 @@ def home(request, hant: bool = False):
         recently_reviewed=reviewed or queries.recently(prefix, "date_modified"),
         recently_label=_("最近审核") if reviewed else _("最近更新"),
         most_read=queries.most_read(most_viewed, prefix),
-        guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, HOME_ROWS),
-        featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, HOME_ROWS),
+        guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
     )
 
 
