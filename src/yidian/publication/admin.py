@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import F, JSONField, Model, Q, TextField
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from wagtail.admin.admin_url_finder import AdminURLFinder
 from wagtail.admin.filters import WagtailFilterSet
@@ -182,11 +183,15 @@ class ContentViewSet(SnippetViewSet):
     search_backend_name = None
     search_fields = ["name", "slug"]
     ordering = ("-latest_revision_id", "-pk")
-    filterset_class = ContentFilterSet
     copy_view_enabled = False  # a copy would carry the original's permanent number
     columns: tuple = ()
     tabs: tuple = ()
     form: type[ContentForm] = ContentForm
+
+    @cached_property
+    def filterset_class(self):
+        meta = type("Meta", (), {"model": self.model, "fields": ["status"]})
+        return type(f"{self.model.__name__}FilterSet", (ContentFilterSet,), {"Meta": meta})
 
     @property
     def list_display(self):
