@@ -5,12 +5,17 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # before Django reads its settings: nothing of a developer's own data is ever touched by a test
 _folder = tempfile.TemporaryDirectory(prefix="yidian-tests-", ignore_cleanup_errors=True)
 os.environ["YIDIAN_DATA"] = _folder.name
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yidian.site.settings")
 os.environ.pop("YIDIAN_ORIGIN", None)
+
+# the same examples at every run, so that a red run is about the change and not about luck
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

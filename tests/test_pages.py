@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import date, timedelta
+from urllib.parse import quote
 
 import content
 import pytest
@@ -315,7 +316,7 @@ pieces = st.one_of(
         ["articles", "conditions", "zh-hant", "search", "corrections", "report", "handout", "feeds", "sitemaps", "a-z",
          "admin", "login", "beacon", "views", "media", "static", "assets", "..", "%00", "%ff%fe", "%u202e", "debug"]
     ),
-    st.text(max_size=12),
+    st.text(max_size=12).map(lambda part: quote(part, safe="")),
 )  # fmt: skip
 
 
