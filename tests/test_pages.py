@@ -155,7 +155,7 @@ def test_the_article_page_holds_what_a_reader_needs(client, library):
         timezone.localdate().isoformat(),
     ):
         assert expected in html, expected
-    assert html.count('popovertarget="term-feichangji"') == 1, "a hard word is explained where it first stands"
+    assert html.count('href="#term-feichangji"') == 1, "a hard word is explained where it first stands"
     assert "小腿后面那块大肌肉。" in html
 
 

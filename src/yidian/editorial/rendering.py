@@ -100,7 +100,7 @@ class _Renderer:
                 return match[0]
             self.explained[term["id"]] = {key: term[key] for key in ("id", "name", "definition")}
             self.references.add(f"glossary_term:{term['slug']}")
-            return f'<button type="button" class="term" popovertarget="{term["id"]}">{match[0]}</button>'
+            return f'<a class="term" href="#{term["id"]}">{match[0]}</a>'
 
         return self.pattern.sub(mark, text)
 
