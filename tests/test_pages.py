@@ -110,7 +110,7 @@ QUERY_BUDGET = {
     "/questions/": 2,
     "/doctors/yanshi-jia/": 5,
     "/hospitals/yanshi-yiyuan/": 2,
-    "/body-parts/xiaotui/": 5,
+    "/body-parts/xiaotui/": 6,
     "/claims/magnesium/": 5,
     "/search?q=腿抽筋": 9,
     "/": 18,

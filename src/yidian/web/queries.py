@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from markupsafe import Markup, escape
 
@@ -319,10 +319,17 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
     return shown
 
 
-def filed_under(section: str, filters: Q, prefix: str, limit: int = PAGE_SIZE) -> list[dict]:
-    """Rows of one kind that match a filter, each once."""
-    found = ENTRIES[section].objects.filter(filters).distinct()
-    return rows(section, found, prefix, limit)
+def filed_under(model: type[Entry], field: str, places: list[int], about: QuerySet | None = None) -> QuerySet:
+    """Public entries filed under any of some places by a many-to-many `field`, or about one of some conditions.
+
+    By subqueries, which use their indexes; a join with DISTINCT reads every row of a million questions.
+    """
+    relation = model._meta.get_field(field)
+    filed = relation.remote_field.through.objects.filter(**{f"{relation.m2m_reverse_field_name()}__in": places})
+    among = Q(pk__in=filed.values(relation.m2m_field_name()))
+    if about is not None:
+        among |= Q(about__in=about.values("pk"))
+    return model.objects.public().filter(among)
 
 
 def physician_shape(physician: Physician, prefix: str) -> dict:

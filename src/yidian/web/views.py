@@ -3,7 +3,7 @@
 from functools import partial
 
 import segno
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.template import engines
 from django.utils.translation import gettext as _
@@ -264,29 +264,32 @@ def hospital(request, slug: str, hant: bool = False):
     )
 
 
-def _filed_page(template: str, name: str, place, filters: Q, hant: bool, **more):
+def _filed_page(template: str, name: str, place, field: str, hant: bool, **more):
+    """What is filed under a department, body part or population, in `field` of an entry or of what it is about."""
     prefix = HANT_PREFIX if hant else ""
     page = _place_page(place, hant)
     shape = {
         "name": place.name,
         "description": place.description,
         "alternate_names": place.searchable_names(),
-        "url": page["url_hant"] if hant else page["url_hans"],
+        "url": page["canonical"],
     }
     page["jsonld"] = jsonld.page(page)
-    of_these = Condition.objects.public().filter(filters).values("pk")
-    about = Q(about__in=of_these) | filters
-    questions = Question.objects.filter(about).distinct().order_by(*NEWEST)
-    lists = [f"list:{section}" for section in queries.ENTRIES]
+    places = [place.pk, *more.pop("narrower", [])]
+    conditions = queries.filed_under(Condition, field, places)
+
+    def about(model):
+        return queries.filed_under(model, field, places, about=conditions).order_by(*NEWEST)
+
     return render(
         template,
         page,
-        [f"{place.kind}:{place.pk}", "cards", *lists],
+        [f"{place.kind}:{place.pk}", "cards", *(f"list:{section}" for section in queries.ENTRIES)],
         **{name: shape},
-        conditions=queries.filed_under("conditions", filters, prefix),
-        articles=queries.filed_under("articles", about, prefix),
-        guides=queries.filed_under("guides", about, prefix),
-        questions=question_cards(questions, queries.PAGE_SIZE, prefix),
+        conditions=queries.rows("conditions", conditions.order_by("index_letter", "slug"), prefix),
+        articles=queries.rows("articles", about(Article), prefix),
+        guides=queries.rows("guides", about(ActionGuide), prefix),
+        questions=question_cards(about(Question), queries.PAGE_SIZE, prefix),
         **more,
     )
 
@@ -298,20 +301,19 @@ def department(request, slug: str, hant: bool = False):
     physicians = [
         queries.physician_shape(physician, HANT_PREFIX if hant else "") for physician in here[: queries.PAGE_SIZE]
     ]
-    return _filed_page("department.html", "department", place, Q(departments=place), hant, physicians=physicians)
+    return _filed_page("department.html", "department", place, "departments", hant, physicians=physicians)
 
 
 @read_only
 def body_part(request, slug: str, hant: bool = False):
     place = _place(BodyPart, slug)
-    filters = Q(body_parts=place) | Q(body_parts__broader=place)
-    return _filed_page("body_part.html", "body_part", place, filters, hant)
+    narrower = list(BodyPart.objects.public().filter(broader=place).values_list("pk", flat=True))
+    return _filed_page("body_part.html", "body_part", place, "body_parts", hant, narrower=narrower)
 
 
 @read_only
 def population(request, slug: str, hant: bool = False):
-    place = _place(Population, slug)
-    return _filed_page("population.html", "population", place, Q(populations=place), hant)
+    return _filed_page("population.html", "population", _place(Population, slug), "populations", hant)
 
 
 @read_only
@@ -462,8 +464,8 @@ def home(request, hant: bool = False):
             {"letter": each, "url": f"{prefix}/conditions/a-z/{each.lower()}/", "count": count}
             for each, count in queries.letter_counts().items()
         ],
-        recently_reviewed=reviewed or queries.recently(prefix, "date_modified"),
-        recently_label=_("最近审核") if reviewed else _("最近更新"),
+        recently_reviewed=reviewed or queries.recently(prefix, "date_published"),
+        recently_label=_("最近审核") if reviewed else _("最近发布"),
         most_read=queries.most_read(most_viewed, prefix),
         guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
         featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
