@@ -51,21 +51,21 @@ urlpatterns = [
 ]
 """
 
-RUN = "import sys; {patch}\nfrom yidian.cli.serve import serve\nsys.exit(serve('127.0.0.1', {port}, {workers}))"
+RUN = "import sys; from yidian.cli.serve import serve; sys.exit(serve('127.0.0.1', {port}, {workers}))"
 
 
 class Served:
     """The site served from ``folder`` until ``stop`` or ``kill``; ``start`` serves the same data again.
 
-    ``patch`` is Python run in the server before it starts, for the control experiments.
+    ``patch`` is Python run in each worker at its first request, for the control experiments.
     """
 
     def __init__(self, folder: Path, *, workers: int = 1, patch: str = "", database: str = ""):
         self.data = folder / "data"
         self.data.mkdir()
         (folder / "served_settings.py").write_text(SETTINGS)
-        (folder / "served_urls.py").write_text(URLS)
-        self.workers, self.patch = workers, patch
+        (folder / "served_urls.py").write_text(URLS + patch)
+        self.workers = workers
         self.database = database or f"sqlite:///{self.data / 'db.sqlite3'}"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("YIDIAN_")} | {
             "SERVED_DATA": str(self.data),
@@ -94,7 +94,7 @@ class Served:
         return self._popen(stderr=subprocess.PIPE)
 
     def _popen(self, **pipes) -> subprocess.Popen:
-        code = RUN.format(patch=self.patch, port=self.port, workers=self.workers)
+        code = RUN.format(port=self.port, workers=self.workers)
         return subprocess.Popen(  # noqa: S603 ours
             [sys.executable, "-c", code],
             env=self.env,

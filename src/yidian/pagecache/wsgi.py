@@ -100,17 +100,6 @@ class PageCache:
             return self._fill(environ, start_response, key)
         return self._answer(ready, environ, start_response)
 
-    def hit(self, environ: dict) -> tuple[int, list[tuple[str, str]], bytes] | None:
-        """Status, headers and body when the page is cached; None when the application has to be called.
-
-        For a server that answers cached pages on a thread of their own: it never renders and never waits.
-        """
-        key = self._key(environ)
-        if key is None:
-            return None
-        ready = self.store.get(key)
-        return None if ready is None else self._choose(ready, environ)
-
     def _key(self, environ: dict) -> str | None:
         """What the request's page is stored under; None when the cache must stay out of it."""
         if (
@@ -134,23 +123,19 @@ class PageCache:
                 return f"{environ['PATH_INFO']}?{query}"
         return environ["PATH_INFO"]
 
-    def _choose(self, ready: Ready, environ: dict) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _answer(self, ready: Ready, environ: dict, start_response: StartResponse) -> list[bytes]:
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known is not None and _matches(known, ready.etag):
-            return 304, ready.unchanged_headers, b""
+            start_response("304 Not Modified", ready.unchanged_headers)
+            return [b""]
         accepted = environ.get("HTTP_ACCEPT_ENCODING")
         zipped = self.encodings.get(accepted)
         if zipped is None:
             zipped = self._accepts_gzip(accepted)
-        wanted = environ["REQUEST_METHOD"] != "HEAD"
-        if zipped:
-            return 200, ready.zipped_headers, ready.zipped if wanted else b""
-        return 200, ready.plain_headers, zlib.decompress(ready.zipped, wbits=31) if wanted else b""
-
-    def _answer(self, ready: Ready, environ: dict, start_response: StartResponse) -> list[bytes]:
-        status, headers, body = self._choose(ready, environ)
-        start_response("200 OK" if status == 200 else "304 Not Modified", headers)
-        return [body]
+        start_response("200 OK", ready.zipped_headers if zipped else ready.plain_headers)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return [b""]
+        return [ready.zipped if zipped else zlib.decompress(ready.zipped, wbits=31)]
 
     def _host_allowed(self, host: str | None) -> bool:
         allowed_hosts = settings.ALLOWED_HOSTS

@@ -78,6 +78,7 @@ class ViewBuffer:
         while not self.stopping:
             self.wake.wait(pause)
             try:
+                close_old_connections()
                 self.flush()
                 pause = settings_flush_seconds()
             except Exception as error:  # noqa: BLE001 the events stay and are tried again
@@ -98,7 +99,6 @@ class ViewBuffer:
                     batch = dict(list(self.events.items())[:BATCH])
                 if not batch:
                     break
-                close_old_connections()
                 added += count_events(self._existing(batch))
                 with self.lock:
                     for event in batch:

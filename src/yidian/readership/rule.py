@@ -23,17 +23,16 @@ import time
 import uuid
 
 ROBOT = re.compile(
-    r"bot\b|bot[/;_-]|robot|crawl|spider|slurp|archiver|scrap[ye]|preview|externalhit|fetch|validator|monitor|uptime"
-    r"|pingdom|curl|wget|python|httpx|aiohttp|okhttp|go-http|java/|libwww|perl|ruby|axios|node|postman|headless"
-    r"|phantomjs|puppeteer|playwright|selenium|webdriver|lighthouse|pagespeed|gtmetrix|nagios|zabbix|wrk|vegeta|k6/",
+    r"(?<!cu)bot\b|(?<!cu)bot[/;_-]|robot|crawl|spider|slurp|archiver|scrap[ye]|preview|externalhit|fetch|validator|monitor"
+    r"|uptime|pingdom|curl|wget|python|httpx|aiohttp|okhttp|go-http|java/|libwww|\bperl|\bruby|axios|\bnode\b|postman"
+    r"|headless|phantomjs|puppeteer|playwright|selenium|webdriver|lighthouse|pagespeed|gtmetrix|nagios|zabbix|\bwrk"
+    r"|vegeta|k6/",  # Cubot is a make of phones
     re.IGNORECASE,
 )
 SECTIONS = "conditions|articles|questions|guides|doctors|hospitals|departments|body-parts"
 PAGE = re.compile(rf"(?:/zh-hant)?(/(?:{SECTIONS})/[a-z0-9-]{{1,100}}/)")
 EVENT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-MAX_DRIFT = (
-    24 * 3600
-)  # seconds; phones with a wrong clock lose their events, retries of a day are still recognised
+MAX_DRIFT = 24 * 3600  # seconds; phones with a wrong clock lose their events, retries of a day are still recognised
 PER_MINUTE = 240  # a ward behind one address opens four pages a second; a script opens thousands
 ADDRESSES = 100_000  # remembered in one minute; about 10 MB
 
@@ -48,9 +47,7 @@ def is_robot(user_agent: str) -> bool:
 
 def is_prefetch(*purposes: str) -> bool:
     """``purposes`` are the values of Sec-Purpose, Purpose and X-Moz, as far as they were sent."""
-    return any(
-        word in purpose.lower() for purpose in purposes for word in ("prefetch", "prerender", "preview")
-    )
+    return any(word in purpose.lower() for purpose in purposes for word in ("prefetch", "prerender", "preview"))
 
 
 def page_counted(path: str) -> str | None:

@@ -25,9 +25,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("page", models.CharField(max_length=120, unique=True, verbose_name="页面")),
                 ("section", models.CharField(editable=False, max_length=20, verbose_name="栏目")),
