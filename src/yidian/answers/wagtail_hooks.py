@@ -1,10 +1,9 @@
 """Questions and answers in the editors' admin."""
 
-from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, Panel
-from wagtail.admin.ui.tables import Column, LiveStatusTagColumn
+from wagtail.admin.ui.tables import Column
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import CreateView, SnippetViewSetGroup
 
@@ -19,6 +18,8 @@ from yidian.publication.admin import (
     address_panels,
     chooser_filter,
     edited,
+    status_column,
+    with_edited,
     with_names,
 )
 
@@ -146,7 +147,7 @@ class AnswerViewSet(ContentViewSet):
     def list_display(self):
         return [
             "__str__",
-            LiveStatusTagColumn(sort_key=None),
+            status_column(),
             Column("author", label="医生", accessor=author),
             "author_hospital",
             "excerpt",
@@ -156,7 +157,7 @@ class AnswerViewSet(ContentViewSet):
 
     def get_queryset(self, request):
         return with_names(
-            Answer.objects.defer("body").annotate(edited=F("latest_revision__created_at")),
+            with_edited(Answer.objects.defer("body")),
             "question",
             "author",
             "author_hospital",

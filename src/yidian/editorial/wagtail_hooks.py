@@ -257,13 +257,22 @@ class ContentSearchArea(SearchArea):
         return may(request.user, "change", self.model)
 
 
+def _register_search(kind: str, order: int) -> None:
+    @hooks.register("register_admin_search_area")
+    def search_area():
+        model = next(model for model in publishable_models() if model.kind == kind)
+        return ContentSearchArea(model, order)
+
+
+# The first is where the menu's own search box leads.
+for _order, _kind in enumerate(("condition", "article", "question", "guide", "physician", "source")):
+    _register_search(_kind, _order)
+
+
 @hooks.register("construct_search")
-def search_content(request, search_areas):
-    kinds = ("condition", "article", "question", "guide", "physician", "source")
-    by_kind = {model.kind: model for model in publishable_models()}
-    found = [ContentSearchArea(by_kind[kind], order) for order, kind in enumerate(kinds)]
-    images = [area for area in search_areas if area.name == "images"]
-    search_areas[:] = [area for area in found if area.is_shown(request)] + images
+def leave_out_searches(request, search_areas):
+    unused = {"pages", "documents"}
+    search_areas[:] = [area for area in search_areas if area.name not in unused]
 
 
 @hooks.register("register_rich_text_features", order=10)

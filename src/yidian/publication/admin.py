@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import django_filters
 from django import forms
-from django.db.models import F, JSONField, Model, Q, TextField
+from django.db.models import JSONField, Model, OuterRef, Q, Subquery, TextField
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -15,7 +15,8 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.forms.choosers import BaseFilterForm, SearchFilterMixin
 from wagtail.admin.panels import FieldPanel, ObjectList, PublishingPanel, TabbedInterface
 from wagtail.admin.staticfiles import versioned_static
-from wagtail.admin.ui.tables import Column, LiveStatusTagColumn
+from wagtail.admin.ui.tables import Column, LiveStatusTagColumn, StatusTagColumn
+from wagtail.models import Revision
 from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, SnippetChooserViewSet
 from wagtail.snippets.views.snippets import SnippetViewSet
 from wagtail.snippets.widgets import AdminSnippetChooser
@@ -125,6 +126,12 @@ class NameSearchForm(SearchFilterMixin, BaseFilterForm):
 class _Choices:
     filter_form_class = NameSearchForm
 
+    @property
+    def columns(self):
+        title, *rest = super().columns
+        rest = [column for column in rest if not isinstance(column, LiveStatusTagColumn)]
+        return [title, *rest, status_column()]
+
     def get_object_list(self):
         return self.model_class.objects.defer(*heavy_fields(self.model_class))
 
@@ -164,6 +171,23 @@ def chooser_filter(label: str, model: type[Model]) -> django_filters.ModelChoice
     )
 
 
+def status(content) -> str:
+    """How far content has come, from its own row: Wagtail's own word for it costs two queries a row."""
+    if content.live:
+        return "已公开，有改动未发布" if content.has_unpublished_changes else "已公开"
+    return "定时发布" if content.go_live_at and not content.expired else "未公开"
+
+
+def status_column() -> StatusTagColumn:
+    return StatusTagColumn("status", label="状态", accessor=status, primary=lambda content: content.live)
+
+
+def with_edited(objects):
+    """The rows with the moment of their last edit, read for the rows shown alone."""
+    latest = Revision.objects.filter(pk=OuterRef("latest_revision_id")).values("created_at")
+    return objects.annotate(edited=Subquery(latest))
+
+
 def edited(content) -> str:
     """When content was last edited, as lists show it."""
     return f"{timezone.localtime(content.edited):%Y-%m-%d %H:%M}" if content.edited else ""
@@ -197,13 +221,13 @@ class ContentViewSet(SnippetViewSet):
     def list_display(self):
         return [
             "name",
-            LiveStatusTagColumn(sort_key=None),
+            status_column(),
             *self.columns,
             Column("edited", label="最近改动", accessor=edited, sort_key="latest_revision_id"),
         ]
 
     def get_queryset(self, request):
-        return self.model.objects.defer(*heavy_fields(self.model)).annotate(edited=F("latest_revision__created_at"))
+        return with_edited(self.model.objects.defer(*heavy_fields(self.model)))
 
     def get_edit_handler(self):
         tabs = [ObjectList(panels, heading=heading) for heading, panels in self.tabs]

@@ -5,6 +5,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.middleware import csrf
+from django.utils.datastructures import MultiValueDictKeyError
+
+from yidian.web.faults import bad_request
 
 ADMIN_PREFIX = "/admin/"
 
@@ -43,10 +46,19 @@ class SessionMiddleware(_only_admin(sessions.SessionMiddleware)):
     def __call__(self, request):
         response = super().__call__(request)
         if request.path_info.startswith(ADMIN_PREFIX):
-            response.headers.setdefault("Content-Security-Policy", ADMIN_CSP)
-            # the editor shows previews of public pages in a frame of its own
+            # the editor shows previews of public pages, which bring their own policy, in a frame of its own
+            policy = response.headers.get("Content-Security-Policy", ADMIN_CSP)
+            response.headers["Content-Security-Policy"] = policy.replace(
+                "frame-ancestors 'none'", "frame-ancestors 'self'"
+            )
             response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
+
+    def process_exception(self, request, exception):
+        # Wagtail's forms read the fields that their own page always posts without asking whether they are there
+        if request.path_info.startswith(ADMIN_PREFIX) and isinstance(exception, MultiValueDictKeyError):
+            return bad_request(request, exception)
+        return None
 
 
 class AuthenticationMiddleware(_only_admin(auth.AuthenticationMiddleware)):
