@@ -1,0 +1,255 @@
+"""The command `yidian`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+import yidian
+from yidian.cli.words import Failure, no_traceback, progress
+
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Commands(click.Group):
+    """Faults of the machine end in two lines, not in a traceback."""
+
+    def invoke(self, ctx):
+        with no_traceback():
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order in which people meet them
+
+
+@click.group(cls=_Commands, context_settings=_HELP)
+@click.version_option(yidian.__version__, message="yidian %(version)s")
+def main() -> None:
+    """医典：自己就能架起来的实用医学百科。
+
+    数据放在 YIDIAN_DATA 指定的文件夹（默认 ./var）。第一次用，运行 yidian serve。
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yidian.site.settings")
+
+
+def _load() -> None:
+    """Django with its apps: half a second that `--help` does not pay."""
+    import django
+
+    django.setup()
+
+
+def _prepare() -> None:
+    _load()
+    from yidian.cli.start import prepare_database
+
+    prepare_database()
+
+
+@main.command()
+@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True, help="监听的地址；0.0.0.0 是全部。")
+@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(0, 65535), help="端口。")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="工作进程数。")
+def serve(host: str, port: int, workers: int) -> None:
+    """启动网站。第一次会建好数据库，装上起步百科，建一个编辑账号。"""
+    os.environ["PORT"] = str(port)  # the site's own address, unless YIDIAN_ORIGIN says another
+    _prepare()
+    from yidian.cli import start
+    from yidian.cli.serve import serve as run
+
+    if start.load_starter(progress):
+        click.echo("已装上起步百科。")
+    start.renew_derived(progress)
+    if account := start.first_account():
+        click.echo(f"编辑账号：{account[0]}  密码：{account[1]}（只显示这一次，请记下）")
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 compared, not bound
+        click.echo(f"编辑后台：http://{shown}:{port}/admin/")
+    sys.stdout.flush()
+    sys.exit(run(host, port, workers))
+
+
+@main.command()
+@click.option("--remove", is_flag=True, help="删掉演示内容带来的一切。")
+def demo(remove: bool) -> None:
+    """装上演示内容：演示医院、演示医生和他们的回答，页面上都标着“演示”。"""
+    _prepare()
+    from yidian.cli import start
+    from yidian.exchange.archive import open_bundle
+    from yidian.exchange.bundle import remove_brought
+    from yidian.exchange.documents import read_header
+
+    if remove:
+        with open_bundle(start.DEMO) as files:
+            title = read_header(files.read("bundle.yaml"))["title"]
+        count = remove_brought(title, report=_say_error)
+        click.echo(f"已删掉 {count} 条演示内容。" if count else "没有演示内容要删。")
+        return
+    start.load_starter(progress)
+    _bring_in(start.DEMO, dry_run=False, publish=False, overwrite=False)
+    click.echo("演示内容已装上，页面上都标着“演示”。要删掉，运行：yidian demo --remove")
+
+
+def _say_error(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _import_bundle(path: Path, **options):
+    from yidian.exchange.bundle import import_bundle
+
+    return import_bundle(path, **options)
+
+
+# By name, what reads a path and answers counts; other people's formats join here.
+FORMATS: dict[str, Callable] = {"bundle": _import_bundle}
+
+
+def _bring_in(path: Path, *, format_name: str = "bundle", dry_run: bool, publish: bool, overwrite: bool) -> int:
+    """Imports, says the counts, and answers how many records were rejected."""
+    from yidian.exchange.archive import BundleError
+
+    say = click.echo if dry_run else _say_error
+    try:
+        counts = FORMATS[format_name](
+            path, dry_run=dry_run, publish=publish, overwrite=overwrite, progress=progress, report=say
+        )
+    except BundleError as error:
+        raise Failure(str(error)) from error
+    click.echo(str(counts))
+    return counts.rejected
+
+
+@main.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "format_name", type=click.Choice(sorted(FORMATS)), default="bundle", show_default=True, help="格式。"
+)
+@click.option("--dry-run", is_flag=True, help="只说会改什么，什么也不写。")
+@click.option("--publish", is_flag=True, help="格式里没有写明是否公开时，直接公开；内容包总是照自己写的 status。")
+@click.option("--overwrite", is_flag=True, help="网站上改过的内容也覆盖。")
+def import_(path: Path, format_name: str, dry_run: bool, publish: bool, overwrite: bool) -> None:
+    """把 PATH（内容包的文件夹或 .zip）导入网站。
+
+    同一份内容再导入一次，什么也不变。有记录被拒绝时退出码是 1，其余照常导入。
+    """
+    _prepare()
+    options = {"dry_run": dry_run, "publish": publish, "overwrite": overwrite}
+    if _bring_in(path, format_name=format_name, **options):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("target", metavar="DIR_OR_ZIP", type=click.Path(path_type=Path))
+def export(target: Path) -> None:
+    """把全部内容导出成内容包：一个文件夹，或一个 .zip。
+
+    内容相同，导出的文件逐字节相同。
+    """
+    _prepare()
+    from yidian.exchange.archive import BundleError
+    from yidian.exchange.bundle import export_bundle
+
+    try:
+        count = export_bundle(target, progress=progress, report=_say_error)
+    except BundleError as error:
+        raise Failure(str(error)) from error
+    click.echo(f"已导出 {count} 条到 {target}")
+
+
+@main.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--with", "beside", multiple=True, type=click.Path(path_type=Path), help="PATH 依靠的另一个内容包。")
+@click.option("--sources", is_flag=True, help="列出只凭一般医学常识、还没有出处的内容。")
+@click.option("--deploy", is_flag=True, help="再查公开上线前该有的设置。")
+def check(path: Path | None, beside: tuple[Path, ...], sources: bool, deploy: bool) -> None:
+    """检查内容包 PATH；不给 PATH 时，检查这份安装。"""
+    if path is not None:
+        _check_bundle(path, beside)
+        return
+    _load()
+    from yidian.cli import start
+
+    if sources:
+        from yidian.exchange.check import list_general_knowledge
+
+        start.prepare_database()
+        count = list_general_knowledge(click.echo)
+        click.echo(f"共 {count} 条只凭一般医学常识，出处待查。")
+        return
+    _check_installation(deploy)
+
+
+def _check_bundle(path: Path, beside: tuple[Path, ...]) -> None:
+    _load()
+    from yidian.exchange.archive import BundleError
+    from yidian.exchange.check import check_bundle
+
+    try:
+        problems = check_bundle(path, beside)
+    except BundleError as error:
+        raise Failure(str(error)) from error
+    for problem in problems:
+        place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        named = f"{problem.field}: {problem.message}" if problem.field else problem.message
+        click.echo(f"{place}: {problem.level}: {named}")
+    errors = sum(problem.level == "error" for problem in problems)
+    click.echo(f"{errors} 个错误，{len(problems) - errors} 个提醒。")
+    if errors:
+        sys.exit(1)
+
+
+def _check_installation(deploy: bool) -> None:
+    from django.conf import settings
+    from django.core import checks
+    from django.db import connection
+
+    from yidian.editorial.actions import stale_count
+    from yidian.site.checks import sqlite_durability_errors
+
+    settings.YIDIAN_DATA.mkdir(parents=True, exist_ok=True)
+    faults = sqlite_durability_errors(connection)
+    if connection.introspection.table_names():
+        found = checks.run_checks(include_deployment_checks=deploy, databases=["default"])
+        if stale := stale_count():
+            click.echo(f"提醒：有 {stale} 页要更新，运行 yidian reindex。")
+    else:
+        found = checks.run_checks(include_deployment_checks=deploy)
+        click.echo("数据库还是空的，第一次运行 yidian serve 会建好。")
+    for message in found:
+        said = f"{message.msg} {message.hint or ''}".strip().replace("\n", " ")
+        if message.level >= checks.ERROR:
+            faults.append(f"{message.id}: {said}")
+        else:
+            click.echo(f"提醒：{message.id}: {said}")
+    for fault in faults:
+        click.echo(f"错误：{fault}", err=True)
+    if faults:
+        raise Failure(f"检查没有通过：{len(faults)} 个错误，见上。")
+    click.echo("检查通过。")
+
+
+@main.command()
+def reindex() -> None:
+    """重建一切能从数据库重建的东西：公开页面、检索用的名称、缓存。"""
+    _prepare()
+    from yidian.editorial.actions import rebuild
+
+    click.echo(f"已重建 {rebuild(progress)} 条。")
+
+
+@main.command()
+@click.argument("username")
+@click.option("--admin", is_flag=True, help="管理员：能管理账号和全部内容。")
+def editor(username: str, admin: bool) -> None:
+    """建一个编辑账号 USERNAME，或给已有的账号换密码，并显示新密码。"""
+    _prepare()
+    from django.conf import settings
+
+    from yidian.cli.start import set_account
+
+    if not username.strip() or len(username) > 150:
+        raise click.BadParameter("账号名是 1 到 150 个字。")
+    password = set_account(username, admin=admin)
+    click.echo(f"账号：{username}  密码：{password}（只显示这一次，请记下）")
+    click.echo(f"登录：{settings.YIDIAN_ORIGIN}/admin/")
