@@ -1,7 +1,7 @@
 """What counts as one reading of a page. docs/operators/views.md says the same to operators.
 
-1. A reading is one event that a reader's browser sends by itself when it has shown a page. The browser
-   makes the event's id, a UUIDv7, so sending it again changes nothing.
+1. A reading is one event that a reader's browser sends by itself when a page has been in view for a second.
+   The browser makes the event's id, a UUIDv7, so sending it again changes nothing.
 2. The id carries its time. An event more than 24 hours from the server's clock is refused, so ids need
    remembering for three days only.
 3. Programs do not read. A User-Agent that is empty or names a robot, a preview, a script or a test tool is
