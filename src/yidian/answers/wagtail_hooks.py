@@ -150,7 +150,7 @@ class AnswerViewSet(ContentViewSet):
             status_column(),
             Column("author", label="医生", accessor=author),
             "author_hospital",
-            "excerpt",
+            Column("excerpt", label="开头"),
             "date_created",
             Column("edited", label="最近改动", accessor=edited, sort_key="latest_revision_id"),
         ]

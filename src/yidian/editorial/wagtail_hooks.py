@@ -4,11 +4,13 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import format_html
 from wagtail import hooks
+from wagtail.admin.forms.auth import LoginForm
 from wagtail.admin.panels import FieldPanel, PublishingPanel
 from wagtail.admin.rich_text.editors.draftail.features import EntityFeature
 from wagtail.admin.search import SearchArea
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.components import Component
+from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.account import AvatarSettingsPanel
 from wagtail.admin.views.home import LockedPagesPanel, RecentEditsPanel
 from wagtail.models import Revision
@@ -52,6 +54,11 @@ class CorrectionViewSet(ContentViewSet):
     )
 
 
+def handled(report) -> str:
+    """Whether an error report was dealt with, as lists show it."""
+    return "已处理" if report.handled else "未处理"
+
+
 class ErrorReports(IndexView):
     def get_add_url(self):
         return None  # readers write these, editors answer them
@@ -62,7 +69,7 @@ class ErrorReportViewSet(SnippetViewSet):
     icon = "warning"
     index_view_class = ErrorReports
     list_per_page = ROWS_A_PAGE
-    list_display = ["text", "page", "created", "handled"]
+    list_display = ["text", "page", "created", Column("handled", label="状态", accessor=handled)]
     list_filter = ["handled"]
     search_fields = ["text", "page"]
     copy_view_enabled = False
@@ -109,6 +116,8 @@ def leave_out_the_summary(request, items):
 
 # Editors sign with their name; a picture of them would be one more file to keep.
 AvatarSettingsPanel.is_active = lambda self: False
+# Wagtail gives this field no label, so that Django makes an English one of its name.
+LoginForm.base_fields["password"].label = "密码"
 
 
 def may(user, action: str, model) -> bool:

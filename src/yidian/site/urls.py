@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.urls import include, path, re_path
+from django.views.i18n import JavaScriptCatalog
 from django.views.static import serve as serve_media
 from wagtail.admin import urls as wagtailadmin_urls
 
@@ -24,6 +25,8 @@ def media(request, path: str):
 
 
 urlpatterns = [
+    # Wagtail's catalogue of its scripts' words, with the Chinese that it lacks
+    path("admin/jsi18n/", JavaScriptCatalog.as_view(packages=["wagtail.admin", "yidian.editorial"])),
     path("admin/", include(wagtailadmin_urls)),
     path("", include("yidian.readership.urls")),
     re_path(r"^media/(?P<path>.+)$", media),
