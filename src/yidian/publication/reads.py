@@ -14,13 +14,14 @@ class _Hole:
 
 
 class CompiledRead:
-    """Rows of a queryset of `values_list`, its SQL compiled at the first call and reused by all that follow.
+    """Rows of one queryset of `values_list`, or of several alike, compiled at the first call and reused by all others.
 
     `build` receives one placeholder for each argument that a call will bring, to be used as a text or number in
-    filters (`types` says which: str or int); a call returns a list of tuples.
+    filters (`types` says which: str or int), and returns the querysets; a call returns a list of tuples. Several
+    querysets, each with its own order and limit, are read in one statement and must have the same columns.
     """
 
-    def __init__(self, build: Callable[..., QuerySet], *types: type):
+    def __init__(self, build: Callable[..., QuerySet | list[QuerySet]], *types: type):
         self.build, self.types = build, types
         self.compiled: dict[str, tuple] = {}
 
@@ -46,12 +47,21 @@ class CompiledRead:
     def _compile(self) -> tuple:
         # a placeholder of the column's own type, so that it passes the field's own preparation
         marks = [f"hole{n}" if kind is str else -(7_000_000_000 + n) for n, kind in enumerate(self.types)]
-        query = self.build(*marks).query
-        compiler = query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        converters = list(compiler.get_converters([column[0] for column in compiler.select]).items())
+        built = self.build(*marks)
+        compilers = [
+            each.query.get_compiler(connection=connection) for each in (built if isinstance(built, list) else [built])
+        ]
+        compiled = [compiler.as_sql() for compiler in compilers]
+        parameters = [each for _sql, own in compiled for each in own]
+        if len(compiled) == 1:
+            sql = compiled[0][0]
+        else:
+            # SQLite takes ORDER BY and LIMIT in the parts of a UNION only inside a subquery
+            parts = (f"SELECT * FROM ({part}) AS part{n}" for n, (part, _own) in enumerate(compiled))  # noqa: S608  (Django's)
+            sql = " UNION ALL ".join(parts)
+        converters = list(compilers[0].get_converters([column[0] for column in compilers[0].select]).items())
         parameters = [_Hole(marks.index(each)) if each in marks else each for each in parameters]
-        if sum(isinstance(each, _Hole) for each in parameters) < len(marks):
+        if {each.position for each in parameters if isinstance(each, _Hole)} != set(range(len(marks))):
             raise ValueError("a placeholder of a CompiledRead does not reach its SQL")
         self.compiled[connection.vendor] = (sql, parameters, converters)
         return self.compiled[connection.vendor]

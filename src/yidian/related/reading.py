@@ -25,15 +25,20 @@ _CARD = (
 )
 
 
-_ABOUT = CompiledRead(
-    lambda condition: (
-        Question.objects.public()
-        .filter(about=condition)
-        .order_by("-date_published", "-pk")
-        .values_list("pk", *_CARD)[: FURTHER_READING + 1]
-    ),
-    int,
-)
+def _cards_where(column: str) -> CompiledRead:
+    return CompiledRead(
+        lambda condition: (
+            Question.objects.public()
+            .filter(**{column: condition})
+            .order_by("-date_published", "-pk")
+            .values_list("pk", *_CARD)[: FURTHER_READING + 1]
+        ),
+        int,
+    )
+
+
+_ABOUT = _cards_where("about")
+_ABOUT_NARROWER = _cards_where("about__broader")
 
 
 def _card(row: tuple, prefix: str) -> dict:
@@ -72,8 +77,13 @@ def question_cards(questions: QuerySet[Question], limit: int = FURTHER_READING, 
 
 
 def further_reading(condition_id: int | None, *, but_not: int | None = None, prefix: str = "") -> list[dict]:
-    """Questions about the same condition and no other, newest first; one query."""
+    """Questions about a condition, newest first, then about its narrower forms when there are not enough of them.
+
+    Never about another condition. One query, or two.
+    """
     if condition_id is None:
         return []
     found = [row for row in _ABOUT(condition_id) if row[0] != but_not]
+    if len(found) < FURTHER_READING:
+        found += [row for row in _ABOUT_NARROWER(condition_id) if row[0] != but_not]
     return [_card(row[1:], prefix) for row in found[:FURTHER_READING]]

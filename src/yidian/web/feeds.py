@@ -19,7 +19,7 @@ def _moment(day) -> datetime:
 
 @read_only
 def feed(request, section: str) -> HttpResponse:
-    """The newest public entries of one part, or the newest corrections."""
+    """The newest public entries of one part or of all, or the newest corrections."""
     if section == "corrections":
         label = "更正记录"
         found = Correction.objects.public().order_by("-date_published", "-pk")[:FEED_LENGTH]
@@ -27,21 +27,21 @@ def feed(request, section: str) -> HttpResponse:
             (f"更正：{each.name}", each.page, each.text, each.date_published, each.date_published) for each in found
         ]
     else:
-        label = queries.KIND_LABELS[section]
-        found = (
-            queries.ENTRIES[section]
-            .objects.public()
-            .filter(date_published__isnull=False)
-            .order_by("-date_published", "-pk")
-            .values_list("name", "slug", "description", "date_published", "date_modified")[:FEED_LENGTH]
-        )
-        items = [
-            (name, f"/{section}/{slug}/", description, published, modified or published)
-            for name, slug, description, published, modified in found
-        ]
+        label = queries.KIND_LABELS.get(section, "最近发布")
+        items = []
+        for each in [section] if section in queries.ENTRIES else queries.ENTRIES:
+            found = queries.ENTRIES[each].objects.public().filter(date_published__isnull=False)
+            fields = ("name", "slug", "description", "date_published", "date_modified")
+            items += [
+                (name, f"/{each}/{slug}/", description, published, modified or published)
+                for name, slug, description, published, modified in found.order_by(
+                    "-date_published", "-pk"
+                ).values_list(*fields)[:FEED_LENGTH]
+            ]
+        items = sorted(items, key=lambda item: item[3], reverse=True)[:FEED_LENGTH]
     made = Atom1Feed(
         title=f"医典 · {label}",
-        link=address(f"/{section}/"),
+        link=address("/" if section == "all" else f"/{section}/"),
         feed_url=address(f"/feeds/{section}.atom"),
         description="",
         language="zh-Hans",
@@ -57,5 +57,6 @@ def feed(request, section: str) -> HttpResponse:
             unique_id=address(path) + (f"#{published.isoformat()}" if section == "corrections" else ""),
         )
     response = HttpResponse(made.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
-    response["X-Page-Tags"] = f"list:{section}"
+    listed = queries.ENTRIES if section == "all" else [section]
+    response["X-Page-Tags"] = " ".join(f"list:{each}" for each in listed)
     return response

@@ -44,7 +44,7 @@ def page_context(path: str, *, hant: bool = False, title: str, description: str 
         "description": description,
         "canonical": HANT_PREFIX + path if hant else path,
         "address": address(HANT_PREFIX + path if hant else path),
-        "feed": "/feeds/articles.atom",
+        "feed": "/feeds/all.atom",
         "path": path,
         "url_hans": path,
         "url_hant": HANT_PREFIX + path,

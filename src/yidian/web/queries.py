@@ -2,8 +2,9 @@
 
 import re
 from datetime import date
+from string import ascii_uppercase
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
 from django.utils import timezone
 from markupsafe import Markup, escape
 
@@ -81,20 +82,24 @@ def _entry_read(section: str, model: type[Entry]) -> CompiledRead:
     return CompiledRead(lambda slug: model.objects.public().filter(slug=slug).values_list(*fields), str)
 
 
-def _about_read(model: type[Entry]) -> CompiledRead:
+def _side_read() -> CompiledRead:
+    """The newest guides and articles about a condition, guides about its narrower forms among them."""
+
+    def newest(section: str, found: QuerySet) -> QuerySet:
+        rows = found.order_by("-date_published", "-pk").annotate(section=Value(section))
+        return rows.values_list("section", "pk", *_ROW)[: SIDE_ROWS + 1]
+
     return CompiledRead(
-        lambda condition: (
-            model.objects.public()
-            .filter(about=condition)
-            .order_by("-date_published", "-pk")
-            .values_list("pk", *_ROW)[: SIDE_ROWS + 1]
-        ),
+        lambda condition: [
+            newest("guides", ActionGuide.objects.public().filter(Q(about=condition) | Q(about__broader=condition))),
+            newest("articles", Article.objects.public().filter(about=condition)),
+        ],
         int,
     )
 
 
 _ENTRY_READS = {section: _entry_read(section, model) for section, model in ENTRIES.items()}
-_ABOUT_READS = {"articles": _about_read(Article), "guides": _about_read(ActionGuide)}
+_SIDE_READ = _side_read()
 
 
 def page_exists(path: str) -> bool:
@@ -241,12 +246,13 @@ def condition_rows(conditions, prefix: str) -> list[dict]:
     return [_row("conditions", row[:-1], prefix) | {"letter": row[-1]} for row in found]
 
 
-def rows_about(section: str, condition_id: int | None, prefix: str, but_not: int | None = None) -> list[dict]:
-    """The newest articles or guides about a condition, without one of them; one query."""
-    if condition_id is None:
-        return []
-    found = [row[1:] for row in _ABOUT_READS[section](condition_id) if row[0] != but_not]
-    return [_row(section, row, prefix) for row in found[:SIDE_ROWS]]
+def beside(condition_id: int | None, prefix: str, but_not: int | None = None) -> dict[str, list[dict]]:
+    """The newest guides and articles about a condition, without one article, by section; one query."""
+    shown: dict[str, list[dict]] = {"guides": [], "articles": []}
+    for section, pk, *row in _SIDE_READ(condition_id) if condition_id else []:
+        if len(shown[section]) < SIDE_ROWS and (section, pk) != ("articles", but_not):
+            shown[section].append(_row(section, tuple(row), prefix))
+    return shown
 
 
 def names(section: str, things, prefix: str, **more) -> list[dict]:
@@ -369,10 +375,10 @@ def place_rows(section: str, places, prefix: str) -> list[dict]:
 
 
 def letter_counts() -> dict[str, int]:
-    """How many public conditions begin with each letter, A to Z, then #."""
+    """How many public conditions begin with each letter, A to Z, then # when there are any."""
     counted = Condition.objects.public().values_list("index_letter").annotate(Count("pk")).order_by("index_letter")
     counts = dict(counted)
-    return {letter: counts[letter] for letter in sorted(counts, key=lambda each: (each == "#", each))}
+    return {letter: counts.get(letter, 0) for letter in ascii_uppercase} | ({"#": counts["#"]} if "#" in counts else {})
 
 
 def recently(prefix: str, field: str, limit: int = SIDE_ROWS) -> list[dict]:

@@ -69,10 +69,11 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
 
 
 def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
-    """4 queries: the article with its condition, its guides, other articles, further reading."""
+    """3 or 4 queries: the article with its condition, guides and articles beside it, further reading."""
     prefix = HANT_PREFIX if hant else ""
     row, entry, about, page, tags = _entry_page(section, slug, hant, row)
     condition_id = about["pk"] if about else None
+    beside = queries.beside(condition_id, prefix, but_not=row["pk"])
     page["jsonld"] = jsonld.article(page, entry, about)
     return render(
         "article.html",
@@ -80,14 +81,14 @@ def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -
         tags,
         entry=entry,
         condition=about,
-        guides=queries.rows_about("guides", condition_id, prefix),
-        also=queries.rows_about("articles", condition_id, prefix, but_not=row["pk"]),
+        guides=beside["guides"],
+        also=beside["articles"],
         related=further_reading(condition_id, prefix=prefix),
     )
 
 
 def condition_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
-    """5 queries: the condition, its articles, guides, questions and narrower conditions."""
+    """4 or 5 queries: the condition, guides and articles, questions, narrower conditions."""
     prefix = HANT_PREFIX if hant else ""
     row, entry, _about, page, tags = _entry_page(section, slug, hant, row)
     pk = row["pk"]
@@ -101,8 +102,7 @@ def condition_page(section: str, slug: str, hant: bool, row: dict | None = None)
         page,
         tags,
         entry=entry,
-        articles=queries.rows_about("articles", pk, prefix),
-        guides=queries.rows_about("guides", pk, prefix),
+        **queries.beside(pk, prefix),
         questions=further_reading(pk, prefix=prefix),
         broader=broader,
         narrower=queries.names("conditions", Condition.objects.filter(broader=pk), prefix),
@@ -110,7 +110,7 @@ def condition_page(section: str, slug: str, hant: bool, row: dict | None = None)
 
 
 def question_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
-    """4 queries: the question, who answered, guides, further reading."""
+    """4 or 5 queries: the question, who answered, guides, further reading."""
     prefix = HANT_PREFIX if hant else ""
     row, entry, about, page, tags = _entry_page(section, slug, hant, row)
     answers = queries.answers_to(row["pk"], entry["answers"], prefix)
@@ -128,13 +128,13 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         entry=entry,
         answers=answers,
         condition=about,
-        guides=queries.rows_about("guides", condition_id, prefix),
+        guides=queries.beside(condition_id, prefix)["guides"],
         related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
     )
 
 
 def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
-    """3 queries: the guide with its condition, articles about it, further reading."""
+    """3 or 4 queries: the guide with its condition, articles about it, further reading."""
     prefix = HANT_PREFIX if hant else ""
     row, entry, about, page, tags = _entry_page(section, slug, hant, row)
     condition_id = about["pk"] if about else None
@@ -150,7 +150,7 @@ def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> 
         stop_conditions=entry["stop_conditions"],
         contraindications=entry["contraindications"],
         condition=about,
-        also=queries.rows_about("articles", condition_id, prefix),
+        also=queries.beside(condition_id, prefix)["articles"],
         related=further_reading(condition_id, prefix=prefix),
     )
 
@@ -375,13 +375,13 @@ def _paginated(request, found: QuerySet) -> tuple[QuerySet, dict | None]:
 INTROS = {
     "conditions": _("按拼音排列。点开一个，先看答案，再看什么时候该去医院。"),
     "articles": _("每一篇回答一个问题，每一句主张都写明出处。"),
-    "questions": _("别人问过的，也许正是你想问的。"),
-    "guides": _("一步一步告诉你现在做什么，什么时候要去医院。"),
+    "questions": _("别人问过的，也许正是您想问的。"),
+    "guides": _("一步一步告诉您现在做什么，什么时候要去医院。"),
     "doctors": _("在这里回答问题、审核内容的医生。"),
     "hospitals": _("医生所在的医院，等级写明出处和查证日期。"),
     "departments": _("不知道挂哪个科？看看每个科管什么。"),
     "body-parts": _("从不舒服的地方找起。"),
-    "populations": _("孕妇、老人、孩子……看专门给你的建议。"),
+    "populations": _("孕妇、老人、孩子……看专门给您的建议。"),
 }
 
 
