@@ -38,7 +38,10 @@ def _load() -> None:
     """Django with its apps: half a second that `--help` does not pay."""
     import django
 
-    django.setup()
+    try:
+        django.setup()
+    except ValueError as error:  # an environment variable that no setting can be made of
+        raise Failure(f"设置有误：{error}", "请检查环境变量，见 docs/operators/settings.md。") from error
 
 
 def _prepare() -> None:

@@ -63,6 +63,8 @@ def _disk_failure(error: OSError) -> Failure:
         return Failure(f"{where} 所在的磁盘只能读。", "请换一个能写的文件夹，例如 YIDIAN_DATA=~/yidian。")
     if error.errno in (errno.EACCES, errno.EPERM):
         return Failure(f"没有权限读写 {where}。", "请改它的权限，或换一个文件夹，例如 YIDIAN_DATA=~/yidian。")
+    if error.errno == errno.ENOENT:
+        return Failure(f"没有 {where}，也不能建。", "请检查路径，或换一个文件夹，例如 YIDIAN_DATA=~/yidian。")
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return Failure(f"{where} 不是文件夹。", "请换一个文件夹，例如 YIDIAN_DATA=~/yidian。")
     return Failure(f"读写 {where} 失败：{error.strerror or error}", "请检查这个路径和磁盘。")
