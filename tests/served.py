@@ -134,7 +134,7 @@ class Served:
 
     def kill(self) -> None:
         """As a power cut to the processes: the workers and the server in one moment."""
-        for pid in reversed(self.family()):
+        for pid in self.family():  # the server first: it would replace a worker that dies
             os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
         self.process.stdout.close()

@@ -144,9 +144,12 @@ def _bind_to_processor(parent: int) -> None:
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(TICK / 2)
-    # As a process manager would: the worker finishes its requests and writes its view counts.
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(STOP_SECONDS)
+    # As a process manager would: the worker finishes its requests and writes its view counts. Asked again, because
+    # a worker just being started does not listen yet.
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(TICK / 2)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
