@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from wagtail import hooks
 from wagtail.admin.forms.auth import LoginForm
+from wagtail.admin.forms.choosers import ExternalLinkChooserForm
 from wagtail.admin.panels import FieldPanel, PublishingPanel
 from wagtail.admin.rich_text.editors.draftail.features import EntityFeature
 from wagtail.admin.search import SearchArea
@@ -116,8 +117,13 @@ def leave_out_the_summary(request, items):
 
 # Editors sign with their name; a picture of them would be one more file to keep.
 AvatarSettingsPanel.is_active = lambda self: False
-# Wagtail gives this field no label, so that Django makes an English one of its name.
+# Wagtail gives these fields no label, so that Django makes an English one of their names.
 LoginForm.base_fields["password"].label = "密码"
+ExternalLinkChooserForm.base_fields["link_text"].label = "链接文字"
+ExternalLinkChooserForm.base_fields["url"].label = "网址"
+ExternalLinkChooserForm.base_fields["url"].help_text = (
+    "本站的页面写路径，例如 /conditions/xiaotui-choujin/；别的网站写完整的网址，以 https:// 开头。"
+)
 
 
 def may(user, action: str, model) -> bool:
