@@ -556,6 +556,10 @@ def test_a_second_server_on_the_port_says_so_in_one_line(serve_site):
 
 def test_workers_end_when_the_server_process_is_killed(serve_site):
     server = serve_site(workers=2)
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and len(server.worker_pids()) < 2:  # the first one already answers
+        time.sleep(0.1)
+    time.sleep(0.3)
     family = server.family()
     assert len(family) == 4  # the server, two workers, the ticker
     if len(os.sched_getaffinity(0)) > 1:
