@@ -119,11 +119,10 @@ def leave_out_the_summary(request, items):
 AvatarSettingsPanel.is_active = lambda self: False
 # Wagtail gives these fields no label, so that Django makes an English one of their names.
 LoginForm.base_fields["password"].label = "密码"
-ExternalLinkChooserForm.base_fields["link_text"].label = "链接文字"
-ExternalLinkChooserForm.base_fields["url"].label = "网址"
-ExternalLinkChooserForm.base_fields["url"].help_text = (
-    "本站的页面写路径，例如 /conditions/xiaotui-choujin/；别的网站写完整的网址，以 https:// 开头。"
-)
+_link = ExternalLinkChooserForm.base_fields
+_link["link_text"].label = "链接文字"
+_link["url"].label = "网址"
+_link["url"].help_text = "本站的页面写路径，例如 /conditions/xiaotui-choujin/；别的网站写完整的网址，以 https:// 开头。"
 
 
 def may(user, action: str, model) -> bool:
