@@ -23,7 +23,8 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/djlint --check --quiet src/yidian/web
+	$(BIN)/djlint --lint --quiet src/yidian/web
+	$(BIN)/ty check src/yidian/zh
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache

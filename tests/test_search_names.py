@@ -273,3 +273,10 @@ class AnyText(TestCase):
             index_names("any", number, f"/{number}/", text, texts[number - 1 : number])
         for text in texts:
             assert find(text).items[0].title == text
+
+
+@pytest.mark.django_db
+def test_a_homophone_of_the_whole_name_comes_before_a_name_inside_the_query():
+    index_names("body_part", 1, "/body-parts/xiaotui/", "小腿")
+    index_names("condition", 1, "/conditions/xiaotui-choujin/", "小腿抽筋")
+    assert [item.title for item in find("小腿抽经").items][:2] == ["小腿抽筋", "小腿"]

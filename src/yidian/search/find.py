@@ -31,7 +31,7 @@ CONTAINED_LENGTH = 12
 MAX_LIMIT = 100
 
 # How well a name answers, best first.
-EXACT_TITLE, EXACT_NAME, PREFIX, CONTAINED, ALL_PARTS, INSIDE, SOUND, PARTIAL = range(8)
+EXACT_TITLE, EXACT_NAME, PREFIX, CONTAINED, ALL_PARTS, SAME_SOUND, INSIDE, SOUND, PARTIAL = range(9)
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def find(query: str, kinds: Iterable[str] | None = None, limit: int = 20, offset
     """The objects whose title or alternative name the query means, best first, each object once.
 
     Any string is a query; nothing in it is an operator. Only its first 100 characters count.
-    Order: exact title, exact alternative name, names that begin with the query, names that contain it, all
-    its parts in another order, names inside the query, the same sound or typed pinyin, most of it; within
+    Order: exact title, exact alternative name, names that begin with the query, names that contain it, all its
+    parts in another order, names inside the query, the same sound or typed pinyin, most of it; within
     each the length nearest to the query's, then weight.
     """
     asked = _Asked(query)
@@ -288,9 +288,12 @@ def _fit(asked: _Asked, row: _Row) -> tuple[int, float] | None:
         return ALL_PARTS, 0
     if not asked.has_latin and len(query) == len(name) > 2 and asked.characters == frozenset(name):
         return ALL_PARTS, 1
+    # before the names inside it: 小腿抽经 means 小腿抽筋 rather than 小腿
+    heard = sounds(name)
+    if not asked.has_latin and heard == asked.heard:
+        return SAME_SOUND, 0
     if len(name) > 1 and _contains(query, name, whole_words=True):
         return INSIDE, 0
-    heard = sounds(name)
     return _sound_fit(asked, row, heard) or _partial_fit(asked, name, heard)
 
 
