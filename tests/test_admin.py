@@ -291,12 +291,15 @@ def test_hostile_rich_text_is_clean_when_stored_and_shown(root):
         ("unstyled", "<script>alert(1)</script><b onclick=x>字</b>", [{"offset": 0, "length": 3, "style": "CODE"}], []),
         ("unstyled", "点这里", [], [{"offset": 0, "length": 3, "key": 0}]),
         ("unstyled", "再点", [], [{"offset": 0, "length": 2, "key": 1}]),
-        ("header-two", "题\u202e目", [], []),
+        ("unstyled", "每次\u202e 05 毫克\u200b", [{"offset": 2, "length": 1, "style": "BOLD"}], []),
+        ("unstyled", "别处", [], [{"offset": 0, "length": 2, "key": 3}]),
+        ("header-two", "题目", [], []),
         ("atomic", " ", [], [{"offset": 0, "length": 1, "key": 2}]),
         entities=[
             {"type": "LINK", "mutability": "MUTABLE", "data": {"url": "javascript:alert(1)"}},
             {"type": "LINK", "mutability": "MUTABLE", "data": {"url": "/conditions/a/", "onclick": "x"}},
             {"type": "EMBED", "mutability": "IMMUTABLE", "data": {"url": "https://evil.example/", "html": "<iframe>"}},
+            {"type": "LINK", "mutability": "MUTABLE", "data": {"url": "//evil.example/"}},
         ],
     )
     made = root.post(url("encyclopedia/condition", "add"), condition_form(modules=body(raw)) | {"action-publish": "1"})
@@ -305,7 +308,9 @@ def test_hostile_rich_text_is_clean_when_stored_and_shown(root):
     shown = root.get("/conditions/xiaotui-choujin/").content.decode()
     main = shown[shown.index("<main") : shown.index("</main>")]
     for text in (stored, main):
-        assert not re.search(r"<(script|iframe|style|b onclick)[ >]|javascript:|<[^>]+onclick|\u202e", text), text
+        assert not re.search(
+            r"<(script|iframe|style|b onclick)[ >]|javascript:|<[^>]+onclick|evil|\u202e|\u200b", text
+        ), text
     assert 'href="/conditions/a/"' in stored
     assert "点这里" in stored
 
