@@ -256,3 +256,25 @@ def editor(username: str, admin: bool) -> None:
     password = set_account(username, admin=admin)
     click.echo(f"账号：{username}  密码：{password}（只显示这一次，请记下）")
     click.echo(f"登录：{settings.YIDIAN_ORIGIN}/admin/")
+
+
+@main.group()
+def bench() -> None:
+    """测速：在同一次运行里比较，结果是比值。"""
+
+
+@bench.command("pages")
+@click.option("--answers", multiple=True, type=click.IntRange(100, 10_000_000), help="回答数，可以给几个。")
+@click.option("--no-http", is_flag=True, help="不测缓存页面（那要装 nginx 和 wrk）。")
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_pages(answers: tuple[int, ...], no_http: bool, as_json: bool) -> None:
+    """冷页面和缓存页面各要多少 CPU，在一万条和一百万条回答之间差多少；数据是临时的，测完删掉。"""
+    import json
+
+    from yidian.cli.bench import SIZES, pages, print_pages
+
+    figures = pages(tuple(sorted(answers)) or SIZES, as_json, http=not no_http)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        print_pages(figures)
