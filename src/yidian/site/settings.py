@@ -174,6 +174,10 @@ WAGTAILIMAGES_MAX_IMAGE_PIXELS = 40_000_000
 WAGTAIL_ENABLE_UPDATE_CHECK = False  # public and admin pages call no other host
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
 WAGTAIL_GRAVATAR_PROVIDER_URL = None
+# a full address of this site stays as written; turned into a page link it would not pass the gate
+WAGTAILADMIN_EXTERNAL_LINK_CONVERSION = ""
+WAGTAIL_PASSWORD_RESET_ENABLED = False  # without mail: `yidian editor NAME` gives a new password
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 WAGTAILSEARCH_BACKENDS = {"default": {"BACKEND": "wagtail.search.backends.database", "AUTO_UPDATE": False}}
 WAGTAILADMIN_RICH_TEXT_EDITORS = {
     "default": {

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import translation
 from jinja2 import Environment
 from jinja2.ext import Extension
+from markupsafe import Markup
 
 from yidian.web.assets import assets, static
 
@@ -44,4 +45,11 @@ def environment(**options) -> Environment:
     made = Environment(extensions=["jinja2.ext.i18n", TranslatedAtLoad], **options)  # noqa: S701  (Django sets autoescape)
     made.install_gettext_callables(cache(translation.gettext), cache(translation.ngettext), newstyle=True)
     made.globals |= {"static": static, "assets": assets(), "site_name": settings.YIDIAN_SITE_NAME}
+
+    @cache
+    def fragment(template: str, **arguments) -> Markup:
+        """A part of a page that depends on nothing but its arguments, rendered once: the same on every page."""
+        return Markup(made.get_template(template).render(**arguments))  # noqa: S704
+
+    made.globals["fragment"] = fragment
     return made

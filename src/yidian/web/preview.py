@@ -7,13 +7,13 @@ def render(request, content) -> HttpResponse:
     """The public page of content as it stands in the editor; a plain note for what has no page of its own."""
     from yidian.web import queries, views
 
-    if content.section in queries.ENTRIES and content.kind != "answer":
+    if content.kind == "answer":
+        response = views.preview(content.question)
+    elif content.section in queries.ENTRIES:
         response = views.preview(content)
-    elif content.kind == "answer":
-        question = content.question
-        question.preview_answer = content
-        response = views.preview(question)
+    elif content.section in queries.PLACES:
+        response = HttpResponse("这一项的页面由填写的内容和归在它名下的条目组成，发布后可以看到。")
     else:
         response = HttpResponse("这一项没有自己的页面，发布后会出现在引用它的页面里。")
-    del response["X-Page-Tags"]
+    response.headers.pop("X-Page-Tags", None)
     return response
