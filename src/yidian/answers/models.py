@@ -46,8 +46,9 @@ class Question(Entry):
         verbose_name = verbose_name_plural = "问题"
         ordering = ["-date_published", "-pk"]
         indexes = [
-            models.Index(fields=["about", "live", "-date_published"]),
-            models.Index(fields=["live", "-date_published", "-id"]),
+            # with the id, so that the newest come straight from the index however many share a date
+            models.Index(fields=["about", "live", "date_published", "id"]),
+            models.Index(fields=["live", "date_published", "id"]),
         ]
 
     def free_slug(self) -> str:
@@ -95,7 +96,7 @@ class Answer(Publishable):
         ordering = ["pk"]
         indexes = [
             models.Index(fields=["question", "live"]),
-            models.Index(fields=["author", "live", "-date_created"]),
+            models.Index(fields=["author", "live", "date_created", "id"]),
         ]
 
     @property

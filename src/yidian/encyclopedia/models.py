@@ -86,7 +86,7 @@ class Article(Entry):
     class Meta:
         verbose_name = verbose_name_plural = "文章"
         ordering = ["-date_published", "-pk"]
-        indexes = [models.Index(fields=["about", "live", "-date_published"])]
+        indexes = [models.Index(fields=["about", "live", "date_published", "id"])]
 
 
 class ActionGuide(Entry):
@@ -111,4 +111,4 @@ class ActionGuide(Entry):
     class Meta:
         verbose_name = verbose_name_plural = "行动指南"
         ordering = ["slug"]
-        indexes = [models.Index(fields=["about", "live"])]
+        indexes = [models.Index(fields=["about", "live", "date_published", "id"])]

@@ -72,11 +72,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='question',
-            index=models.Index(fields=['about', 'live', '-date_published'], name='answers_que_about_i_2ebbe9_idx'),
+            index=models.Index(fields=['about', 'live', 'date_published', 'id'], name='answers_que_about_i_079159_idx'),
         ),
         migrations.AddIndex(
             model_name='question',
-            index=models.Index(fields=['live', '-date_published', '-id'], name='answers_que_live_570a29_idx'),
+            index=models.Index(fields=['live', 'date_published', 'id'], name='answers_que_live_3cd594_idx'),
         ),
         migrations.AddIndex(
             model_name='answer',
@@ -84,6 +84,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='answer',
-            index=models.Index(fields=['author', 'live', '-date_created'], name='answers_ans_author__a929cc_idx'),
+            index=models.Index(fields=['author', 'live', 'date_created', 'id'], name='answers_ans_author__bad045_idx'),
         ),
     ]

@@ -171,11 +171,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='article',
-            index=models.Index(fields=['about', 'live', '-date_published'], name='encyclopedi_about_i_518ba8_idx'),
+            index=models.Index(fields=['about', 'live', 'date_published', 'id'], name='encyclopedi_about_i_2c38de_idx'),
         ),
         migrations.AddIndex(
             model_name='actionguide',
-            index=models.Index(fields=['about', 'live'], name='encyclopedi_about_i_33e02c_idx'),
+            index=models.Index(fields=['about', 'live', 'date_published', 'id'], name='encyclopedi_about_i_2c9c47_idx'),
         ),
         migrations.AddIndex(
             model_name='medicalcode',
