@@ -86,7 +86,11 @@ class Article(Entry):
     class Meta:
         verbose_name = verbose_name_plural = "文章"
         ordering = ["-date_published", "-pk"]
-        indexes = [models.Index(fields=["about", "live", "date_published", "id"])]
+        indexes = [
+            models.Index(
+                fields=["about", "date_published", "id"], condition=models.Q(live=True), name="article_public_about"
+            )
+        ]
 
 
 class ActionGuide(Entry):
@@ -111,4 +115,8 @@ class ActionGuide(Entry):
     class Meta:
         verbose_name = verbose_name_plural = "行动指南"
         ordering = ["slug"]
-        indexes = [models.Index(fields=["about", "live", "date_published", "id"])]
+        indexes = [
+            models.Index(
+                fields=["about", "date_published", "id"], condition=models.Q(live=True), name="guide_public_about"
+            )
+        ]

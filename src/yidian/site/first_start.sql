@@ -934,8 +934,7 @@ INSERT INTO "sqlite_sequence"("name","seq") VALUES('wagtailimages_image',0);
 INSERT INTO "sqlite_sequence"("name","seq") VALUES('wagtailimages_rendition',0);
 INSERT INTO "sqlite_sequence"("name","seq") VALUES('wagtailsearch_indexentry',0);
 INSERT INTO "sqlite_sequence"("name","seq") VALUES('wagtailusers_userprofile',0);
-CREATE INDEX "answers_ans_author__bad045_idx" ON "answers_answer" ("author_id", "live", "date_created", "id");
-CREATE INDEX "answers_ans_questio_4ee9bc_idx" ON "answers_answer" ("question_id", "live");
+CREATE INDEX "answer_public_author" ON "answers_answer" ("author_id", "date_created", "id") WHERE "live";
 CREATE INDEX "answers_answer_author_hospital_id_34f52c9f" ON "answers_answer" ("author_hospital_id");
 CREATE INDEX "answers_answer_author_id_75991f39" ON "answers_answer" ("author_id");
 CREATE INDEX "answers_answer_first_published_at_631aa32c" ON "answers_answer" ("first_published_at");
@@ -943,8 +942,6 @@ CREATE INDEX "answers_answer_latest_revision_id_049bbb8c" ON "answers_answer" ("
 CREATE INDEX "answers_answer_live_revision_id_f468036f" ON "answers_answer" ("live_revision_id");
 CREATE INDEX "answers_answer_locked_by_id_94e7aa65" ON "answers_answer" ("locked_by_id");
 CREATE INDEX "answers_answer_question_id_dd3daf1a" ON "answers_answer" ("question_id");
-CREATE INDEX "answers_que_about_i_079159_idx" ON "answers_question" ("about_id", "live", "date_published", "id");
-CREATE INDEX "answers_que_live_3cd594_idx" ON "answers_question" ("live", "date_published", "id");
 CREATE INDEX "answers_question_about_id_03f900a6" ON "answers_question" ("about_id");
 CREATE INDEX "answers_question_author_id_b3710558" ON "answers_question" ("author_id");
 CREATE INDEX "answers_question_body_parts_bodypart_id_1a1e46c4" ON "answers_question_body_parts" ("bodypart_id");
@@ -968,6 +965,7 @@ CREATE INDEX "answers_question_related_question_id_baeb3fcd" ON "answers_questio
 CREATE UNIQUE INDEX "answers_question_related_question_id_condition_id_df8fc3fb_uniq" ON "answers_question_related" ("question_id", "condition_id");
 CREATE INDEX "answers_question_review_due_fdcfff01" ON "answers_question" ("review_due");
 CREATE INDEX "answers_question_reviewer_id_eb9e8f36" ON "answers_question" ("reviewer_id");
+CREATE INDEX "article_public_about" ON "encyclopedia_article" ("about_id", "date_published", "id") WHERE "live";
 CREATE INDEX "auth_group_permissions_group_id_b120cbf9" ON "auth_group_permissions" ("group_id");
 CREATE UNIQUE INDEX "auth_group_permissions_group_id_permission_id_0cd325b0_uniq" ON "auth_group_permissions" ("group_id", "permission_id");
 CREATE INDEX "auth_group_permissions_permission_id_84c5c92e" ON "auth_group_permissions" ("permission_id");
@@ -995,8 +993,6 @@ CREATE INDEX "editorial_illustration_file_hash_658a3edb" ON "editorial_illustrat
 CREATE INDEX "editorial_illustration_uploaded_by_user_id_9559ab76" ON "editorial_illustration" ("uploaded_by_user_id");
 CREATE INDEX "editorial_illustrationrendition_filter_spec_32070291" ON "editorial_illustrationrendition" ("filter_spec");
 CREATE INDEX "editorial_illustrationrendition_image_id_2d311f1d" ON "editorial_illustrationrendition" ("image_id");
-CREATE INDEX "encyclopedi_about_i_2c38de_idx" ON "encyclopedia_article" ("about_id", "live", "date_published", "id");
-CREATE INDEX "encyclopedi_about_i_2c9c47_idx" ON "encyclopedia_actionguide" ("about_id", "live", "date_published", "id");
 CREATE INDEX "encyclopedi_system_302217_idx" ON "encyclopedia_medicalcode" ("system", "value");
 CREATE INDEX "encyclopedia_actionguide_about_id_5274083c" ON "encyclopedia_actionguide" ("about_id");
 CREATE INDEX "encyclopedia_actionguide_author_id_d12a45e0" ON "encyclopedia_actionguide" ("author_id");
@@ -1082,6 +1078,7 @@ CREATE INDEX "evidence_source_locked_by_id_52b000e3" ON "evidence_source" ("lock
 CREATE INDEX "evidence_source_superseded_by_id_3b163c35" ON "evidence_source" ("superseded_by_id");
 CREATE INDEX "exchange_importedrecord_brought_by_id_c728a6b5" ON "exchange_importedrecord" ("brought_by_id");
 CREATE INDEX "formstate_user_object" ON "wagtailadmin_formstate" ("user_id", "content_type_id", "object_id", "parent_object_id");
+CREATE INDEX "guide_public_about" ON "encyclopedia_actionguide" ("about_id", "date_published", "id") WHERE "live";
 CREATE TRIGGER insert_wagtailsearch_indexentry_fts AFTER INSERT ON wagtailsearch_indexentry BEGIN INSERT INTO wagtailsearch_indexentry_fts(title, body, autocomplete, rowid) VALUES (NEW.title, NEW.body, NEW.autocomplete, NEW.id); END;
 CREATE INDEX "most_viewed" ON "readership_viewcount" ("section", "count" DESC, "page");
 CREATE INDEX "people_credential_physician_id_7fc7e7cc" ON "people_credential" ("physician_id");
@@ -1099,6 +1096,8 @@ CREATE INDEX "people_physician_hospital_id_6596cf41" ON "people_physician" ("hos
 CREATE INDEX "people_physician_latest_revision_id_fc9cc17f" ON "people_physician" ("latest_revision_id");
 CREATE INDEX "people_physician_live_revision_id_a689ad61" ON "people_physician" ("live_revision_id");
 CREATE INDEX "people_physician_locked_by_id_df6d5b48" ON "people_physician" ("locked_by_id");
+CREATE INDEX "question_public_about" ON "answers_question" ("about_id", "date_published", "id") WHERE "live";
+CREATE INDEX "question_public_newest" ON "answers_question" ("date_published", "id") WHERE "live";
 CREATE INDEX "readership_viewevent_received_0072baa5" ON "readership_viewevent" ("received");
 CREATE INDEX "referenceindex_source_object" ON "wagtailcore_referenceindex" ("base_content_type_id", "object_id");
 CREATE INDEX "referenceindex_target_object" ON "wagtailcore_referenceindex" ("to_content_type_id", "to_object_id");

@@ -72,18 +72,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='question',
-            index=models.Index(fields=['about', 'live', 'date_published', 'id'], name='answers_que_about_i_079159_idx'),
+            index=models.Index(condition=models.Q(('live', True)), fields=['about', 'date_published', 'id'], name='question_public_about'),
         ),
         migrations.AddIndex(
             model_name='question',
-            index=models.Index(fields=['live', 'date_published', 'id'], name='answers_que_live_3cd594_idx'),
+            index=models.Index(condition=models.Q(('live', True)), fields=['date_published', 'id'], name='question_public_newest'),
         ),
         migrations.AddIndex(
             model_name='answer',
-            index=models.Index(fields=['question', 'live'], name='answers_ans_questio_4ee9bc_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='answer',
-            index=models.Index(fields=['author', 'live', 'date_created', 'id'], name='answers_ans_author__bad045_idx'),
+            index=models.Index(condition=models.Q(('live', True)), fields=['author', 'date_created', 'id'], name='answer_public_author'),
         ),
     ]

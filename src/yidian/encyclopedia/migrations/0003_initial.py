@@ -171,11 +171,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='article',
-            index=models.Index(fields=['about', 'live', 'date_published', 'id'], name='encyclopedi_about_i_2c38de_idx'),
+            index=models.Index(condition=models.Q(('live', True)), fields=['about', 'date_published', 'id'], name='article_public_about'),
         ),
         migrations.AddIndex(
             model_name='actionguide',
-            index=models.Index(fields=['about', 'live', 'date_published', 'id'], name='encyclopedi_about_i_2c9c47_idx'),
+            index=models.Index(condition=models.Q(('live', True)), fields=['about', 'date_published', 'id'], name='guide_public_about'),
         ),
         migrations.AddIndex(
             model_name='medicalcode',
