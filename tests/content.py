@@ -66,7 +66,9 @@ def hospital(slug="yanshi-yiyuan", **more):
 
 
 def physician(slug="yanshi-jia", **more):
-    return publish(Physician(slug=slug, **{"name": "演示医生甲", "job_title": "主任医师", "demonstration": True} | more))
+    return publish(
+        Physician(slug=slug, **{"name": "演示医生甲", "job_title": "主任医师", "demonstration": True} | more)
+    )
 
 
 def body_part(slug="xiaotui", name="小腿", **more):

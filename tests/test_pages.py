@@ -196,7 +196,9 @@ def test_review_dates_act(client):
     doctor = content.physician(name="演示医生乙", slug="yanshi-yi")
     today = timezone.localdate()
     content.article(slug="a", name="甲", reviewer=doctor, last_review_date=today, review_due=today + timedelta(1))
-    content.article(slug="b", name="乙", reviewer=doctor, last_review_date=date(2020, 1, 1), review_due=date(2021, 1, 1))
+    content.article(
+        slug="b", name="乙", reviewer=doctor, last_review_date=date(2020, 1, 1), review_due=date(2021, 1, 1)
+    )
     content.article(slug="c", name="丙")
     states = [client.get(f"/articles/{slug}/").content.decode() for slug in "abc"]
     assert "等待执业医师审核" not in states[0] and "演示医生乙" in states[0]
@@ -206,7 +208,9 @@ def test_review_dates_act(client):
 
 @pytest.mark.parametrize("section", ["conditions", "articles", "questions", "guides"])
 def test_feeds_and_sitemaps_name_what_is_public(client, library, section):
-    entry = library[{"conditions": "condition", "articles": "article", "questions": "question", "guides": "guide"}[section]]
+    entry = library[
+        {"conditions": "condition", "articles": "article", "questions": "question", "guides": "guide"}[section]
+    ]
     feed = client.get(f"/feeds/{section}.atom")
     assert feed["Content-Type"].startswith("application/atom+xml")
     assert entry.get_absolute_url() in feed.content.decode()
@@ -327,18 +331,31 @@ pieces = st.one_of(
     query=st.text(max_size=40),
     body=st.binary(max_size=200),
     content_type=st.sampled_from(
-        ["", "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "\x01"]
+        [
+            "",
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "text/plain",
+            "\x01",
+        ]
     ),
 )
 def test_no_request_however_malformed_is_answered_500(client, method, parts, query, body, content_type):
     path = "/" + "/".join(parts)
     response = client.generic(
-        method, path, data=body, content_type=content_type, QUERY_STRING=query.encode("utf-8", "surrogatepass").decode("latin-1")
+        method,
+        path,
+        data=body,
+        content_type=content_type,
+        QUERY_STRING=query.encode("utf-8", "surrogatepass").decode("latin-1"),
     )
     assert response.status_code < 500, (method, path, query)
 
 
-@pytest.mark.parametrize("q", ["", " ", "%", "_", "a" * 10_000, "😀", "\x00", "'; DROP TABLE x;--", "<b>", "\ud800", "*"])
+@pytest.mark.parametrize(
+    "q", ["", " ", "%", "_", "a" * 10_000, "😀", "\x00", "'; DROP TABLE x;--", "<b>", "\ud800", "*"]
+)
 def test_search_answers_any_text_with_a_page(client, library, q):
     response = client.get("/search", {"q": q.encode("utf-8", "surrogatepass")})
     assert response.status_code == 200

@@ -46,7 +46,7 @@ def ready_sql(database: Path) -> str:
             order = "name" if table == "sqlite_sequence" else "rowid"
             for (values,) in source.execute(f'SELECT {quoted} FROM "{table}" ORDER BY {order}'):  # noqa: S608
                 values = _RANDOM_KEY.sub(lambda _: f"'{next(keys):032x}'", _MOMENT.sub(_FIXED_MOMENT, values))
-                lines.append(f'INSERT INTO "{table}"({",".join(columns)}) VALUES({values});')  # noqa: S608
+                lines.append(f'INSERT INTO "{table}"({",".join(columns)}) VALUES({values});')
         lines += [f"{sql};" for kind, name, sql in rows if kind != "table"]
         return "\n".join([*lines, "COMMIT;"]) + "\n"
 

@@ -9,75 +9,231 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Answer',
+            name="Answer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('body', wagtail.fields.StreamField([('text', 0), ('claim', 1), ('population', 3), ('picture', 7)], block_lookup={0: ('yidian.editorial.blocks.TextBlock', (), {}), 1: ('wagtail.snippets.blocks.SnippetChooserBlock', ('evidence.Claim',), {'icon': 'check', 'label': '主张'}), 2: ('wagtail.snippets.blocks.SnippetChooserBlock', ('terms.Population',), {'label': '人群'}), 3: ('wagtail.blocks.StructBlock', [[('population', 2), ('text', 0)]], {}), 4: ('wagtail.images.blocks.ImageChooserBlock', (), {'label': '图片'}), 5: ('wagtail.blocks.CharBlock', (), {'help_text': '看不见图的人会听到这句话：说清楚图里有什么。', 'label': '替代文字', 'max_length': 300}), 6: ('wagtail.blocks.CharBlock', (), {'label': '图注', 'max_length': 200, 'required': False}), 7: ('wagtail.blocks.StructBlock', [[('image', 4), ('alt', 5), ('caption', 6)]], {})}, verbose_name='回答')),
-                ('excerpt', models.CharField(blank=True, editable=False, max_length=200)),
-                ('author_job_title', models.CharField(blank=True, max_length=50, verbose_name='回答时的职称')),
-                ('date_created', models.DateField(verbose_name='回答日期')),
-                ('date_modified', models.DateField(blank=True, null=True, verbose_name='更新日期')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                (
+                    "body",
+                    wagtail.fields.StreamField(
+                        [("text", 0), ("claim", 1), ("population", 3), ("picture", 7)],
+                        block_lookup={
+                            0: ("yidian.editorial.blocks.TextBlock", (), {}),
+                            1: (
+                                "wagtail.snippets.blocks.SnippetChooserBlock",
+                                ("evidence.Claim",),
+                                {"icon": "check", "label": "主张"},
+                            ),
+                            2: (
+                                "wagtail.snippets.blocks.SnippetChooserBlock",
+                                ("terms.Population",),
+                                {"label": "人群"},
+                            ),
+                            3: ("wagtail.blocks.StructBlock", [[("population", 2), ("text", 0)]], {}),
+                            4: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片"}),
+                            5: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "看不见图的人会听到这句话：说清楚图里有什么。",
+                                    "label": "替代文字",
+                                    "max_length": 300,
+                                },
+                            ),
+                            6: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {"label": "图注", "max_length": 200, "required": False},
+                            ),
+                            7: ("wagtail.blocks.StructBlock", [[("image", 4), ("alt", 5), ("caption", 6)]], {}),
+                        },
+                        verbose_name="回答",
+                    ),
+                ),
+                ("excerpt", models.CharField(blank=True, editable=False, max_length=200)),
+                ("author_job_title", models.CharField(blank=True, max_length=50, verbose_name="回答时的职称")),
+                ("date_created", models.DateField(verbose_name="回答日期")),
+                ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
             ],
             options={
-                'verbose_name': '回答',
-                'verbose_name_plural': '回答',
-                'ordering': ['pk'],
+                "verbose_name": "回答",
+                "verbose_name_plural": "回答",
+                "ordering": ["pk"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Question',
+            name="Question",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=200, verbose_name='标题')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。', verbose_name='其他叫法')),
-                ('description', models.TextField(help_text='先给答案：一两句话，最多 160 个字，不用格式。', max_length=160, verbose_name='导语')),
-                ('care_advice', wagtail.fields.StreamField([('card', 4)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('emergency_call', '立即拨打 120'), ('emergency', '立即去急诊'), ('same_day', '今天就去看医生'), ('appointment', '约时间看医生'), ('self_care', '自己可以做的')], 'label': '多快'}), 1: ('wagtail.blocks.CharBlock', (), {'help_text': '写清动作和时间，例如“立即拨打 120，如果”。', 'label': '标题', 'max_length': 60}), 2: ('yidian.editorial.blocks.CitingCharBlock', (), {'label': '一条', 'max_length': 200}), 3: ('wagtail.blocks.ListBlock', (2,), {'label': '条目', 'min_num': 1}), 4: ('wagtail.blocks.StructBlock', [[('level', 0), ('heading', 1), ('items', 3)]], {})}, help_text='按紧急程度从高到低，最好不超过三张。', verbose_name='什么时候就医')),
-                ('date_published', models.DateField(blank=True, db_index=True, null=True, verbose_name='发布日期')),
-                ('date_modified', models.DateField(blank=True, null=True, verbose_name='更新日期')),
-                ('last_review_date', models.DateField(blank=True, db_index=True, null=True, verbose_name='审核日期')),
-                ('review_due', models.DateField(blank=True, db_index=True, null=True, verbose_name='下次审核日期')),
-                ('rendered', models.JSONField(blank=True, editable=False, null=True)),
-                ('detail', models.TextField(blank=True, max_length=2000, verbose_name='补充描述')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="标题")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。",
+                        verbose_name="其他叫法",
+                    ),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        help_text="先给答案：一两句话，最多 160 个字，不用格式。", max_length=160, verbose_name="导语"
+                    ),
+                ),
+                (
+                    "care_advice",
+                    wagtail.fields.StreamField(
+                        [("card", 4)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("emergency_call", "立即拨打 120"),
+                                        ("emergency", "立即去急诊"),
+                                        ("same_day", "今天就去看医生"),
+                                        ("appointment", "约时间看医生"),
+                                        ("self_care", "自己可以做的"),
+                                    ],
+                                    "label": "多快",
+                                },
+                            ),
+                            1: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "写清动作和时间，例如“立即拨打 120，如果”。",
+                                    "label": "标题",
+                                    "max_length": 60,
+                                },
+                            ),
+                            2: ("yidian.editorial.blocks.CitingCharBlock", (), {"label": "一条", "max_length": 200}),
+                            3: ("wagtail.blocks.ListBlock", (2,), {"label": "条目", "min_num": 1}),
+                            4: ("wagtail.blocks.StructBlock", [[("level", 0), ("heading", 1), ("items", 3)]], {}),
+                        },
+                        help_text="按紧急程度从高到低，最好不超过三张。",
+                        verbose_name="什么时候就医",
+                    ),
+                ),
+                ("date_published", models.DateField(blank=True, db_index=True, null=True, verbose_name="发布日期")),
+                ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
+                ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
+                ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("rendered", models.JSONField(blank=True, editable=False, null=True)),
+                ("detail", models.TextField(blank=True, max_length=2000, verbose_name="补充描述")),
             ],
             options={
-                'verbose_name': '问题',
-                'verbose_name_plural': '问题',
-                'ordering': ['-date_published', '-pk'],
+                "verbose_name": "问题",
+                "verbose_name_plural": "问题",
+                "ordering": ["-date_published", "-pk"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),

@@ -6,51 +6,104 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('answers', '0001_initial'),
-        ('encyclopedia', '0001_initial'),
-        ('people', '0001_initial'),
-        ('wagtailcore', '0098_apitoken'),
+        ("answers", "0001_initial"),
+        ("encyclopedia", "0001_initial"),
+        ("people", "0001_initial"),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='answer',
-            name='author',
-            field=models.ForeignKey(blank=True, help_text='留空即医典编辑部的回答。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='people.physician', verbose_name='医生'),
+            model_name="answer",
+            name="author",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空即医典编辑部的回答。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="answers",
+                to="people.physician",
+                verbose_name="医生",
+            ),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='author_hospital',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='people.hospital', verbose_name='回答时的医院'),
+            model_name="answer",
+            name="author_hospital",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="answers",
+                to="people.hospital",
+                verbose_name="回答时的医院",
+            ),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='latest_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision'),
+            model_name="answer",
+            name="latest_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="latest revision",
+            ),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='live_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision'),
+            model_name="answer",
+            name="live_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="live revision",
+            ),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by'),
+            model_name="answer",
+            name="locked_by",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="locked_%(class)ss",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="locked by",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='about',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='questions', to='encyclopedia.condition', verbose_name='关于哪个病症'),
+            model_name="question",
+            name="about",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="questions",
+                to="encyclopedia.condition",
+                verbose_name="关于哪个病症",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='author',
-            field=models.ForeignKey(blank=True, help_text='留空即署名医典编辑部。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='written_%(class)ss', to='people.physician', verbose_name='作者'),
+            model_name="question",
+            name="author",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空即署名医典编辑部。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="written_%(class)ss",
+                to="people.physician",
+                verbose_name="作者",
+            ),
         ),
     ]

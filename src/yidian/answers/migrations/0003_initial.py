@@ -7,79 +7,141 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('answers', '0002_initial'),
-        ('encyclopedia', '0002_initial'),
-        ('people', '0001_initial'),
-        ('terms', '0001_initial'),
-        ('wagtailcore', '0098_apitoken'),
+        ("answers", "0002_initial"),
+        ("encyclopedia", "0002_initial"),
+        ("people", "0001_initial"),
+        ("terms", "0001_initial"),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='question',
-            name='body_parts',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.bodypart', verbose_name='身体部位'),
+            model_name="question",
+            name="body_parts",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.bodypart", verbose_name="身体部位"
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='departments',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='people.department', verbose_name='科室'),
+            model_name="question",
+            name="departments",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="people.department", verbose_name="科室"
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='latest_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision'),
+            model_name="question",
+            name="latest_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="latest revision",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='lead_answer',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='leads', to='answers.answer'),
+            model_name="question",
+            name="lead_answer",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="leads",
+                to="answers.answer",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='live_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision'),
+            model_name="question",
+            name="live_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="live revision",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by'),
+            model_name="question",
+            name="locked_by",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="locked_%(class)ss",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="locked by",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='populations',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.population', verbose_name='人群'),
+            model_name="question",
+            name="populations",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.population", verbose_name="人群"
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='related',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='touched_by_questions', to='encyclopedia.condition', verbose_name='还涉及哪些病症'),
+            model_name="question",
+            name="related",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True,
+                related_name="touched_by_questions",
+                to="encyclopedia.condition",
+                verbose_name="还涉及哪些病症",
+            ),
         ),
         migrations.AddField(
-            model_name='question',
-            name='reviewer',
-            field=models.ForeignKey(blank=True, help_text='留空时，页面会写明等待执业医师审核。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reviewed_%(class)ss', to='people.physician', verbose_name='审核医师'),
+            model_name="question",
+            name="reviewer",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空时，页面会写明等待执业医师审核。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reviewed_%(class)ss",
+                to="people.physician",
+                verbose_name="审核医师",
+            ),
         ),
         migrations.AddField(
-            model_name='answer',
-            name='question',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='answers.question', verbose_name='问题'),
+            model_name="answer",
+            name="question",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="answers",
+                to="answers.question",
+                verbose_name="问题",
+            ),
         ),
         migrations.AddIndex(
-            model_name='question',
-            index=models.Index(condition=models.Q(('live', True)), fields=['about', 'date_published', 'id'], name='question_public_about'),
+            model_name="question",
+            index=models.Index(
+                condition=models.Q(("live", True)),
+                fields=["about", "date_published", "id"],
+                name="question_public_about",
+            ),
         ),
         migrations.AddIndex(
-            model_name='question',
-            index=models.Index(condition=models.Q(('live', True)), fields=['date_published', 'id'], name='question_public_newest'),
+            model_name="question",
+            index=models.Index(
+                condition=models.Q(("live", True)), fields=["date_published", "id"], name="question_public_newest"
+            ),
         ),
         migrations.AddIndex(
-            model_name='answer',
-            index=models.Index(condition=models.Q(('live', True)), fields=['author', 'date_created', 'id'], name='answer_public_author'),
+            model_name="answer",
+            index=models.Index(
+                condition=models.Q(("live", True)), fields=["author", "date_created", "id"], name="answer_public_author"
+            ),
         ),
     ]

@@ -9,136 +9,622 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ActionGuide',
+            name="ActionGuide",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=200, verbose_name='标题')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。', verbose_name='其他叫法')),
-                ('description', models.TextField(help_text='先给答案：一两句话，最多 160 个字，不用格式。', max_length=160, verbose_name='导语')),
-                ('care_advice', wagtail.fields.StreamField([('card', 4)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('emergency_call', '立即拨打 120'), ('emergency', '立即去急诊'), ('same_day', '今天就去看医生'), ('appointment', '约时间看医生'), ('self_care', '自己可以做的')], 'label': '多快'}), 1: ('wagtail.blocks.CharBlock', (), {'help_text': '写清动作和时间，例如“立即拨打 120，如果”。', 'label': '标题', 'max_length': 60}), 2: ('yidian.editorial.blocks.CitingCharBlock', (), {'label': '一条', 'max_length': 200}), 3: ('wagtail.blocks.ListBlock', (2,), {'label': '条目', 'min_num': 1}), 4: ('wagtail.blocks.StructBlock', [[('level', 0), ('heading', 1), ('items', 3)]], {})}, help_text='按紧急程度从高到低，最好不超过三张。', verbose_name='什么时候就医')),
-                ('date_published', models.DateField(blank=True, db_index=True, null=True, verbose_name='发布日期')),
-                ('date_modified', models.DateField(blank=True, null=True, verbose_name='更新日期')),
-                ('last_review_date', models.DateField(blank=True, db_index=True, null=True, verbose_name='审核日期')),
-                ('review_due', models.DateField(blank=True, db_index=True, null=True, verbose_name='下次审核日期')),
-                ('rendered', models.JSONField(blank=True, editable=False, null=True)),
-                ('phases', wagtail.fields.StreamField([('phase', 11)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('now', '现在做'), ('today', '今天做'), ('two_weeks', '两周内'), ('escalate', '什么时候要升级')], 'label': '阶段'}), 1: ('wagtail.blocks.CharBlock', (), {'label': '小标题', 'max_length': 100}), 2: ('wagtail.blocks.CharBlock', (), {'label': '做什么', 'max_length': 100}), 3: ('yidian.editorial.blocks.TextBlock', (), {'required': False}), 4: ('wagtail.blocks.IntegerBlock', (), {'label': '计时（秒）', 'max_value': 3600, 'min_value': 1, 'required': False}), 5: ('wagtail.images.blocks.ImageChooserBlock', (), {'label': '图片'}), 6: ('wagtail.blocks.CharBlock', (), {'help_text': '看不见图的人会听到这句话：说清楚图里有什么。', 'label': '替代文字', 'max_length': 300}), 7: ('wagtail.blocks.CharBlock', (), {'label': '图注', 'max_length': 200, 'required': False}), 8: ('wagtail.blocks.StructBlock', [[('image', 5), ('alt', 6), ('caption', 7)]], {'required': False}), 9: ('wagtail.blocks.StructBlock', [[('name', 2), ('text', 3), ('seconds', 4), ('picture', 8)]], {}), 10: ('wagtail.blocks.ListBlock', (9,), {'label': '步骤', 'min_num': 1}), 11: ('wagtail.blocks.StructBlock', [[('phase', 0), ('headline', 1), ('steps', 10)]], {})}, verbose_name='步骤')),
-                ('do', models.TextField(blank=True, help_text='每行一条，可以引用出处：[^出处的网址拼音]。', verbose_name='要做')),
-                ('dont', models.TextField(blank=True, help_text='每行一条，可以引用出处：[^出处的网址拼音]。每条都以“不要”开头。', verbose_name='不要做')),
-                ('stop_conditions', models.TextField(blank=True, help_text='每行一条，可以引用出处：[^出处的网址拼音]。', verbose_name='什么时候停下')),
-                ('contraindications', models.TextField(blank=True, help_text='每行一条，可以引用出处：[^出处的网址拼音]。', verbose_name='哪些人不要这样做')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="标题")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。",
+                        verbose_name="其他叫法",
+                    ),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        help_text="先给答案：一两句话，最多 160 个字，不用格式。", max_length=160, verbose_name="导语"
+                    ),
+                ),
+                (
+                    "care_advice",
+                    wagtail.fields.StreamField(
+                        [("card", 4)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("emergency_call", "立即拨打 120"),
+                                        ("emergency", "立即去急诊"),
+                                        ("same_day", "今天就去看医生"),
+                                        ("appointment", "约时间看医生"),
+                                        ("self_care", "自己可以做的"),
+                                    ],
+                                    "label": "多快",
+                                },
+                            ),
+                            1: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "写清动作和时间，例如“立即拨打 120，如果”。",
+                                    "label": "标题",
+                                    "max_length": 60,
+                                },
+                            ),
+                            2: ("yidian.editorial.blocks.CitingCharBlock", (), {"label": "一条", "max_length": 200}),
+                            3: ("wagtail.blocks.ListBlock", (2,), {"label": "条目", "min_num": 1}),
+                            4: ("wagtail.blocks.StructBlock", [[("level", 0), ("heading", 1), ("items", 3)]], {}),
+                        },
+                        help_text="按紧急程度从高到低，最好不超过三张。",
+                        verbose_name="什么时候就医",
+                    ),
+                ),
+                ("date_published", models.DateField(blank=True, db_index=True, null=True, verbose_name="发布日期")),
+                ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
+                ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
+                ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("rendered", models.JSONField(blank=True, editable=False, null=True)),
+                (
+                    "phases",
+                    wagtail.fields.StreamField(
+                        [("phase", 11)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("now", "现在做"),
+                                        ("today", "今天做"),
+                                        ("two_weeks", "两周内"),
+                                        ("escalate", "什么时候要升级"),
+                                    ],
+                                    "label": "阶段",
+                                },
+                            ),
+                            1: ("wagtail.blocks.CharBlock", (), {"label": "小标题", "max_length": 100}),
+                            2: ("wagtail.blocks.CharBlock", (), {"label": "做什么", "max_length": 100}),
+                            3: ("yidian.editorial.blocks.TextBlock", (), {"required": False}),
+                            4: (
+                                "wagtail.blocks.IntegerBlock",
+                                (),
+                                {"label": "计时（秒）", "max_value": 3600, "min_value": 1, "required": False},
+                            ),
+                            5: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片"}),
+                            6: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "看不见图的人会听到这句话：说清楚图里有什么。",
+                                    "label": "替代文字",
+                                    "max_length": 300,
+                                },
+                            ),
+                            7: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {"label": "图注", "max_length": 200, "required": False},
+                            ),
+                            8: (
+                                "wagtail.blocks.StructBlock",
+                                [[("image", 5), ("alt", 6), ("caption", 7)]],
+                                {"required": False},
+                            ),
+                            9: (
+                                "wagtail.blocks.StructBlock",
+                                [[("name", 2), ("text", 3), ("seconds", 4), ("picture", 8)]],
+                                {},
+                            ),
+                            10: ("wagtail.blocks.ListBlock", (9,), {"label": "步骤", "min_num": 1}),
+                            11: ("wagtail.blocks.StructBlock", [[("phase", 0), ("headline", 1), ("steps", 10)]], {}),
+                        },
+                        verbose_name="步骤",
+                    ),
+                ),
+                (
+                    "do",
+                    models.TextField(
+                        blank=True, help_text="每行一条，可以引用出处：[^出处的网址拼音]。", verbose_name="要做"
+                    ),
+                ),
+                (
+                    "dont",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一条，可以引用出处：[^出处的网址拼音]。每条都以“不要”开头。",
+                        verbose_name="不要做",
+                    ),
+                ),
+                (
+                    "stop_conditions",
+                    models.TextField(
+                        blank=True, help_text="每行一条，可以引用出处：[^出处的网址拼音]。", verbose_name="什么时候停下"
+                    ),
+                ),
+                (
+                    "contraindications",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一条，可以引用出处：[^出处的网址拼音]。",
+                        verbose_name="哪些人不要这样做",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '行动指南',
-                'verbose_name_plural': '行动指南',
-                'ordering': ['slug'],
+                "verbose_name": "行动指南",
+                "verbose_name_plural": "行动指南",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Article',
+            name="Article",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=200, verbose_name='标题')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。', verbose_name='其他叫法')),
-                ('description', models.TextField(help_text='先给答案：一两句话，最多 160 个字，不用格式。', max_length=160, verbose_name='导语')),
-                ('care_advice', wagtail.fields.StreamField([('card', 4)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('emergency_call', '立即拨打 120'), ('emergency', '立即去急诊'), ('same_day', '今天就去看医生'), ('appointment', '约时间看医生'), ('self_care', '自己可以做的')], 'label': '多快'}), 1: ('wagtail.blocks.CharBlock', (), {'help_text': '写清动作和时间，例如“立即拨打 120，如果”。', 'label': '标题', 'max_length': 60}), 2: ('yidian.editorial.blocks.CitingCharBlock', (), {'label': '一条', 'max_length': 200}), 3: ('wagtail.blocks.ListBlock', (2,), {'label': '条目', 'min_num': 1}), 4: ('wagtail.blocks.StructBlock', [[('level', 0), ('heading', 1), ('items', 3)]], {})}, help_text='按紧急程度从高到低，最好不超过三张。', verbose_name='什么时候就医')),
-                ('date_published', models.DateField(blank=True, db_index=True, null=True, verbose_name='发布日期')),
-                ('date_modified', models.DateField(blank=True, null=True, verbose_name='更新日期')),
-                ('last_review_date', models.DateField(blank=True, db_index=True, null=True, verbose_name='审核日期')),
-                ('review_due', models.DateField(blank=True, db_index=True, null=True, verbose_name='下次审核日期')),
-                ('rendered', models.JSONField(blank=True, editable=False, null=True)),
-                ('modules', wagtail.fields.StreamField([('module', 11)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('overview', '概述'), ('symptoms', '症状'), ('causes', '原因'), ('risk_factors', '哪些人容易得'), ('diagnosis', '检查与诊断'), ('treatment', '治疗'), ('self_care', '自我护理'), ('prevention', '预防'), ('prognosis', '会怎样发展'), ('living_with', '日常生活'), ('see_doctor', '什么时候看医生'), ('special_populations', '特殊人群'), ('evidence', '证据')], 'label': '方面'}), 1: ('wagtail.blocks.CharBlock', (), {'label': '小标题', 'max_length': 100}), 2: ('yidian.editorial.blocks.TextBlock', (), {}), 3: ('wagtail.snippets.blocks.SnippetChooserBlock', ('evidence.Claim',), {'icon': 'check', 'label': '主张'}), 4: ('wagtail.snippets.blocks.SnippetChooserBlock', ('terms.Population',), {'label': '人群'}), 5: ('wagtail.blocks.StructBlock', [[('population', 4), ('text', 2)]], {}), 6: ('wagtail.images.blocks.ImageChooserBlock', (), {'label': '图片'}), 7: ('wagtail.blocks.CharBlock', (), {'help_text': '看不见图的人会听到这句话：说清楚图里有什么。', 'label': '替代文字', 'max_length': 300}), 8: ('wagtail.blocks.CharBlock', (), {'label': '图注', 'max_length': 200, 'required': False}), 9: ('wagtail.blocks.StructBlock', [[('image', 6), ('alt', 7), ('caption', 8)]], {}), 10: ('wagtail.blocks.StreamBlock', [[('text', 2), ('claim', 3), ('population', 5), ('picture', 9)]], {'label': '内容'}), 11: ('wagtail.blocks.StructBlock', [[('health_aspect', 0), ('headline', 1), ('body', 10)]], {})}, verbose_name='正文')),
-                ('keywords', models.TextField(blank=True, help_text='每行一个。', verbose_name='关键词')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="标题")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。",
+                        verbose_name="其他叫法",
+                    ),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        help_text="先给答案：一两句话，最多 160 个字，不用格式。", max_length=160, verbose_name="导语"
+                    ),
+                ),
+                (
+                    "care_advice",
+                    wagtail.fields.StreamField(
+                        [("card", 4)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("emergency_call", "立即拨打 120"),
+                                        ("emergency", "立即去急诊"),
+                                        ("same_day", "今天就去看医生"),
+                                        ("appointment", "约时间看医生"),
+                                        ("self_care", "自己可以做的"),
+                                    ],
+                                    "label": "多快",
+                                },
+                            ),
+                            1: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "写清动作和时间，例如“立即拨打 120，如果”。",
+                                    "label": "标题",
+                                    "max_length": 60,
+                                },
+                            ),
+                            2: ("yidian.editorial.blocks.CitingCharBlock", (), {"label": "一条", "max_length": 200}),
+                            3: ("wagtail.blocks.ListBlock", (2,), {"label": "条目", "min_num": 1}),
+                            4: ("wagtail.blocks.StructBlock", [[("level", 0), ("heading", 1), ("items", 3)]], {}),
+                        },
+                        help_text="按紧急程度从高到低，最好不超过三张。",
+                        verbose_name="什么时候就医",
+                    ),
+                ),
+                ("date_published", models.DateField(blank=True, db_index=True, null=True, verbose_name="发布日期")),
+                ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
+                ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
+                ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("rendered", models.JSONField(blank=True, editable=False, null=True)),
+                (
+                    "modules",
+                    wagtail.fields.StreamField(
+                        [("module", 11)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("overview", "概述"),
+                                        ("symptoms", "症状"),
+                                        ("causes", "原因"),
+                                        ("risk_factors", "哪些人容易得"),
+                                        ("diagnosis", "检查与诊断"),
+                                        ("treatment", "治疗"),
+                                        ("self_care", "自我护理"),
+                                        ("prevention", "预防"),
+                                        ("prognosis", "会怎样发展"),
+                                        ("living_with", "日常生活"),
+                                        ("see_doctor", "什么时候看医生"),
+                                        ("special_populations", "特殊人群"),
+                                        ("evidence", "证据"),
+                                    ],
+                                    "label": "方面",
+                                },
+                            ),
+                            1: ("wagtail.blocks.CharBlock", (), {"label": "小标题", "max_length": 100}),
+                            2: ("yidian.editorial.blocks.TextBlock", (), {}),
+                            3: (
+                                "wagtail.snippets.blocks.SnippetChooserBlock",
+                                ("evidence.Claim",),
+                                {"icon": "check", "label": "主张"},
+                            ),
+                            4: (
+                                "wagtail.snippets.blocks.SnippetChooserBlock",
+                                ("terms.Population",),
+                                {"label": "人群"},
+                            ),
+                            5: ("wagtail.blocks.StructBlock", [[("population", 4), ("text", 2)]], {}),
+                            6: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片"}),
+                            7: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "看不见图的人会听到这句话：说清楚图里有什么。",
+                                    "label": "替代文字",
+                                    "max_length": 300,
+                                },
+                            ),
+                            8: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {"label": "图注", "max_length": 200, "required": False},
+                            ),
+                            9: ("wagtail.blocks.StructBlock", [[("image", 6), ("alt", 7), ("caption", 8)]], {}),
+                            10: (
+                                "wagtail.blocks.StreamBlock",
+                                [[("text", 2), ("claim", 3), ("population", 5), ("picture", 9)]],
+                                {"label": "内容"},
+                            ),
+                            11: (
+                                "wagtail.blocks.StructBlock",
+                                [[("health_aspect", 0), ("headline", 1), ("body", 10)]],
+                                {},
+                            ),
+                        },
+                        verbose_name="正文",
+                    ),
+                ),
+                ("keywords", models.TextField(blank=True, help_text="每行一个。", verbose_name="关键词")),
             ],
             options={
-                'verbose_name': '文章',
-                'verbose_name_plural': '文章',
-                'ordering': ['-date_published', '-pk'],
+                "verbose_name": "文章",
+                "verbose_name_plural": "文章",
+                "ordering": ["-date_published", "-pk"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Condition',
+            name="Condition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=200, verbose_name='标题')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。', verbose_name='其他叫法')),
-                ('description', models.TextField(help_text='先给答案：一两句话，最多 160 个字，不用格式。', max_length=160, verbose_name='导语')),
-                ('care_advice', wagtail.fields.StreamField([('card', 4)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('emergency_call', '立即拨打 120'), ('emergency', '立即去急诊'), ('same_day', '今天就去看医生'), ('appointment', '约时间看医生'), ('self_care', '自己可以做的')], 'label': '多快'}), 1: ('wagtail.blocks.CharBlock', (), {'help_text': '写清动作和时间，例如“立即拨打 120，如果”。', 'label': '标题', 'max_length': 60}), 2: ('yidian.editorial.blocks.CitingCharBlock', (), {'label': '一条', 'max_length': 200}), 3: ('wagtail.blocks.ListBlock', (2,), {'label': '条目', 'min_num': 1}), 4: ('wagtail.blocks.StructBlock', [[('level', 0), ('heading', 1), ('items', 3)]], {})}, help_text='按紧急程度从高到低，最好不超过三张。', verbose_name='什么时候就医')),
-                ('date_published', models.DateField(blank=True, db_index=True, null=True, verbose_name='发布日期')),
-                ('date_modified', models.DateField(blank=True, null=True, verbose_name='更新日期')),
-                ('last_review_date', models.DateField(blank=True, db_index=True, null=True, verbose_name='审核日期')),
-                ('review_due', models.DateField(blank=True, db_index=True, null=True, verbose_name='下次审核日期')),
-                ('rendered', models.JSONField(blank=True, editable=False, null=True)),
-                ('index_letter', models.CharField(db_index=True, default='#', editable=False, max_length=1)),
-                ('condition_kind', models.CharField(choices=[('disease', '疾病'), ('symptom', '症状')], max_length=20, verbose_name='类别')),
-                ('modules', wagtail.fields.StreamField([('module', 11)], blank=True, block_lookup={0: ('wagtail.blocks.ChoiceBlock', [], {'choices': [('overview', '概述'), ('symptoms', '症状'), ('causes', '原因'), ('risk_factors', '哪些人容易得'), ('diagnosis', '检查与诊断'), ('treatment', '治疗'), ('self_care', '自我护理'), ('prevention', '预防'), ('prognosis', '会怎样发展'), ('living_with', '日常生活'), ('see_doctor', '什么时候看医生'), ('special_populations', '特殊人群'), ('evidence', '证据')], 'label': '方面'}), 1: ('wagtail.blocks.CharBlock', (), {'label': '小标题', 'max_length': 100}), 2: ('yidian.editorial.blocks.TextBlock', (), {}), 3: ('wagtail.snippets.blocks.SnippetChooserBlock', ('evidence.Claim',), {'icon': 'check', 'label': '主张'}), 4: ('wagtail.snippets.blocks.SnippetChooserBlock', ('terms.Population',), {'label': '人群'}), 5: ('wagtail.blocks.StructBlock', [[('population', 4), ('text', 2)]], {}), 6: ('wagtail.images.blocks.ImageChooserBlock', (), {'label': '图片'}), 7: ('wagtail.blocks.CharBlock', (), {'help_text': '看不见图的人会听到这句话：说清楚图里有什么。', 'label': '替代文字', 'max_length': 300}), 8: ('wagtail.blocks.CharBlock', (), {'label': '图注', 'max_length': 200, 'required': False}), 9: ('wagtail.blocks.StructBlock', [[('image', 6), ('alt', 7), ('caption', 8)]], {}), 10: ('wagtail.blocks.StreamBlock', [[('text', 2), ('claim', 3), ('population', 5), ('picture', 9)]], {'label': '内容'}), 11: ('wagtail.blocks.StructBlock', [[('health_aspect', 0), ('headline', 1), ('body', 10)]], {})}, verbose_name='正文')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="标题")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。",
+                        verbose_name="其他叫法",
+                    ),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        help_text="先给答案：一两句话，最多 160 个字，不用格式。", max_length=160, verbose_name="导语"
+                    ),
+                ),
+                (
+                    "care_advice",
+                    wagtail.fields.StreamField(
+                        [("card", 4)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("emergency_call", "立即拨打 120"),
+                                        ("emergency", "立即去急诊"),
+                                        ("same_day", "今天就去看医生"),
+                                        ("appointment", "约时间看医生"),
+                                        ("self_care", "自己可以做的"),
+                                    ],
+                                    "label": "多快",
+                                },
+                            ),
+                            1: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "写清动作和时间，例如“立即拨打 120，如果”。",
+                                    "label": "标题",
+                                    "max_length": 60,
+                                },
+                            ),
+                            2: ("yidian.editorial.blocks.CitingCharBlock", (), {"label": "一条", "max_length": 200}),
+                            3: ("wagtail.blocks.ListBlock", (2,), {"label": "条目", "min_num": 1}),
+                            4: ("wagtail.blocks.StructBlock", [[("level", 0), ("heading", 1), ("items", 3)]], {}),
+                        },
+                        help_text="按紧急程度从高到低，最好不超过三张。",
+                        verbose_name="什么时候就医",
+                    ),
+                ),
+                ("date_published", models.DateField(blank=True, db_index=True, null=True, verbose_name="发布日期")),
+                ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
+                ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
+                ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("rendered", models.JSONField(blank=True, editable=False, null=True)),
+                ("index_letter", models.CharField(db_index=True, default="#", editable=False, max_length=1)),
+                (
+                    "condition_kind",
+                    models.CharField(
+                        choices=[("disease", "疾病"), ("symptom", "症状")], max_length=20, verbose_name="类别"
+                    ),
+                ),
+                (
+                    "modules",
+                    wagtail.fields.StreamField(
+                        [("module", 11)],
+                        blank=True,
+                        block_lookup={
+                            0: (
+                                "wagtail.blocks.ChoiceBlock",
+                                [],
+                                {
+                                    "choices": [
+                                        ("overview", "概述"),
+                                        ("symptoms", "症状"),
+                                        ("causes", "原因"),
+                                        ("risk_factors", "哪些人容易得"),
+                                        ("diagnosis", "检查与诊断"),
+                                        ("treatment", "治疗"),
+                                        ("self_care", "自我护理"),
+                                        ("prevention", "预防"),
+                                        ("prognosis", "会怎样发展"),
+                                        ("living_with", "日常生活"),
+                                        ("see_doctor", "什么时候看医生"),
+                                        ("special_populations", "特殊人群"),
+                                        ("evidence", "证据"),
+                                    ],
+                                    "label": "方面",
+                                },
+                            ),
+                            1: ("wagtail.blocks.CharBlock", (), {"label": "小标题", "max_length": 100}),
+                            2: ("yidian.editorial.blocks.TextBlock", (), {}),
+                            3: (
+                                "wagtail.snippets.blocks.SnippetChooserBlock",
+                                ("evidence.Claim",),
+                                {"icon": "check", "label": "主张"},
+                            ),
+                            4: (
+                                "wagtail.snippets.blocks.SnippetChooserBlock",
+                                ("terms.Population",),
+                                {"label": "人群"},
+                            ),
+                            5: ("wagtail.blocks.StructBlock", [[("population", 4), ("text", 2)]], {}),
+                            6: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片"}),
+                            7: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "看不见图的人会听到这句话：说清楚图里有什么。",
+                                    "label": "替代文字",
+                                    "max_length": 300,
+                                },
+                            ),
+                            8: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {"label": "图注", "max_length": 200, "required": False},
+                            ),
+                            9: ("wagtail.blocks.StructBlock", [[("image", 6), ("alt", 7), ("caption", 8)]], {}),
+                            10: (
+                                "wagtail.blocks.StreamBlock",
+                                [[("text", 2), ("claim", 3), ("population", 5), ("picture", 9)]],
+                                {"label": "内容"},
+                            ),
+                            11: (
+                                "wagtail.blocks.StructBlock",
+                                [[("health_aspect", 0), ("headline", 1), ("body", 10)]],
+                                {},
+                            ),
+                        },
+                        verbose_name="正文",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '病症',
-                'verbose_name_plural': '病症',
-                'ordering': ['slug'],
+                "verbose_name": "病症",
+                "verbose_name_plural": "病症",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='MedicalCode',
+            name="MedicalCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('system', models.CharField(choices=[('ICD-10', 'ICD-10'), ('ICD-11', 'ICD-11'), ('MeSH', 'MeSH')], max_length=20, verbose_name='编码系统')),
-                ('value', models.CharField(max_length=30, verbose_name='编码')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "system",
+                    models.CharField(
+                        choices=[("ICD-10", "ICD-10"), ("ICD-11", "ICD-11"), ("MeSH", "MeSH")],
+                        max_length=20,
+                        verbose_name="编码系统",
+                    ),
+                ),
+                ("value", models.CharField(max_length=30, verbose_name="编码")),
             ],
             options={
-                'verbose_name': '编码',
-                'verbose_name_plural': '编码',
-                'ordering': ['pk'],
+                "verbose_name": "编码",
+                "verbose_name_plural": "编码",
+                "ordering": ["pk"],
             },
         ),
     ]

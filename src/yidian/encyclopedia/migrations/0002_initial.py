@@ -5,18 +5,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('encyclopedia', '0001_initial'),
-        ('people', '0001_initial'),
+        ("encyclopedia", "0001_initial"),
+        ("people", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='actionguide',
-            name='author',
-            field=models.ForeignKey(blank=True, help_text='留空即署名医典编辑部。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='written_%(class)ss', to='people.physician', verbose_name='作者'),
+            model_name="actionguide",
+            name="author",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空即署名医典编辑部。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="written_%(class)ss",
+                to="people.physician",
+                verbose_name="作者",
+            ),
         ),
     ]

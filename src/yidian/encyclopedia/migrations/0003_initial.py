@@ -7,182 +7,349 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('encyclopedia', '0002_initial'),
-        ('people', '0001_initial'),
-        ('terms', '0001_initial'),
-        ('wagtailcore', '0098_apitoken'),
+        ("encyclopedia", "0002_initial"),
+        ("people", "0001_initial"),
+        ("terms", "0001_initial"),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='actionguide',
-            name='body_parts',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.bodypart', verbose_name='身体部位'),
+            model_name="actionguide",
+            name="body_parts",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.bodypart", verbose_name="身体部位"
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='departments',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='people.department', verbose_name='科室'),
+            model_name="actionguide",
+            name="departments",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="people.department", verbose_name="科室"
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='latest_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision'),
+            model_name="actionguide",
+            name="latest_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="latest revision",
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='live_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision'),
+            model_name="actionguide",
+            name="live_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="live revision",
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by'),
+            model_name="actionguide",
+            name="locked_by",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="locked_%(class)ss",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="locked by",
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='populations',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.population', verbose_name='人群'),
+            model_name="actionguide",
+            name="populations",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.population", verbose_name="人群"
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='reviewer',
-            field=models.ForeignKey(blank=True, help_text='留空时，页面会写明等待执业医师审核。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reviewed_%(class)ss', to='people.physician', verbose_name='审核医师'),
+            model_name="actionguide",
+            name="reviewer",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空时，页面会写明等待执业医师审核。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reviewed_%(class)ss",
+                to="people.physician",
+                verbose_name="审核医师",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='author',
-            field=models.ForeignKey(blank=True, help_text='留空即署名医典编辑部。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='written_%(class)ss', to='people.physician', verbose_name='作者'),
+            model_name="article",
+            name="author",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空即署名医典编辑部。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="written_%(class)ss",
+                to="people.physician",
+                verbose_name="作者",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='body_parts',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.bodypart', verbose_name='身体部位'),
+            model_name="article",
+            name="body_parts",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.bodypart", verbose_name="身体部位"
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='departments',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='people.department', verbose_name='科室'),
+            model_name="article",
+            name="departments",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="people.department", verbose_name="科室"
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='latest_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision'),
+            model_name="article",
+            name="latest_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="latest revision",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='live_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision'),
+            model_name="article",
+            name="live_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="live revision",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by'),
+            model_name="article",
+            name="locked_by",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="locked_%(class)ss",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="locked by",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='populations',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.population', verbose_name='人群'),
+            model_name="article",
+            name="populations",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.population", verbose_name="人群"
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='reviewer',
-            field=models.ForeignKey(blank=True, help_text='留空时，页面会写明等待执业医师审核。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reviewed_%(class)ss', to='people.physician', verbose_name='审核医师'),
+            model_name="article",
+            name="reviewer",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空时，页面会写明等待执业医师审核。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reviewed_%(class)ss",
+                to="people.physician",
+                verbose_name="审核医师",
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='author',
-            field=models.ForeignKey(blank=True, help_text='留空即署名医典编辑部。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='written_%(class)ss', to='people.physician', verbose_name='作者'),
+            model_name="condition",
+            name="author",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空即署名医典编辑部。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="written_%(class)ss",
+                to="people.physician",
+                verbose_name="作者",
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='body_parts',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.bodypart', verbose_name='身体部位'),
+            model_name="condition",
+            name="body_parts",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.bodypart", verbose_name="身体部位"
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='broader',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='narrower', to='encyclopedia.condition', verbose_name='上级病症'),
+            model_name="condition",
+            name="broader",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="narrower",
+                to="encyclopedia.condition",
+                verbose_name="上级病症",
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='departments',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='people.department', verbose_name='科室'),
+            model_name="condition",
+            name="departments",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="people.department", verbose_name="科室"
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='latest_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision'),
+            model_name="condition",
+            name="latest_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="latest revision",
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='live_revision',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision'),
+            model_name="condition",
+            name="live_revision",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="wagtailcore.revision",
+                verbose_name="live revision",
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by'),
+            model_name="condition",
+            name="locked_by",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="locked_%(class)ss",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="locked by",
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='populations',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='%(class)ss', to='terms.population', verbose_name='人群'),
+            model_name="condition",
+            name="populations",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="%(class)ss", to="terms.population", verbose_name="人群"
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='related',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, to='encyclopedia.condition', verbose_name='相关病症'),
+            model_name="condition",
+            name="related",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, to="encyclopedia.condition", verbose_name="相关病症"
+            ),
         ),
         migrations.AddField(
-            model_name='condition',
-            name='reviewer',
-            field=models.ForeignKey(blank=True, help_text='留空时，页面会写明等待执业医师审核。', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reviewed_%(class)ss', to='people.physician', verbose_name='审核医师'),
+            model_name="condition",
+            name="reviewer",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="留空时，页面会写明等待执业医师审核。",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reviewed_%(class)ss",
+                to="people.physician",
+                verbose_name="审核医师",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='about',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='articles', to='encyclopedia.condition', verbose_name='关于哪个病症'),
+            model_name="article",
+            name="about",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="articles",
+                to="encyclopedia.condition",
+                verbose_name="关于哪个病症",
+            ),
         ),
         migrations.AddField(
-            model_name='article',
-            name='related',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='touched_by_articles', to='encyclopedia.condition', verbose_name='还涉及哪些病症'),
+            model_name="article",
+            name="related",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True,
+                related_name="touched_by_articles",
+                to="encyclopedia.condition",
+                verbose_name="还涉及哪些病症",
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='about',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='guides', to='encyclopedia.condition', verbose_name='关于哪个病症'),
+            model_name="actionguide",
+            name="about",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="guides",
+                to="encyclopedia.condition",
+                verbose_name="关于哪个病症",
+            ),
         ),
         migrations.AddField(
-            model_name='actionguide',
-            name='related',
-            field=modelcluster.fields.ParentalManyToManyField(blank=True, related_name='touched_by_guides', to='encyclopedia.condition', verbose_name='还涉及哪些病症'),
+            model_name="actionguide",
+            name="related",
+            field=modelcluster.fields.ParentalManyToManyField(
+                blank=True, related_name="touched_by_guides", to="encyclopedia.condition", verbose_name="还涉及哪些病症"
+            ),
         ),
         migrations.AddField(
-            model_name='medicalcode',
-            name='condition',
-            field=modelcluster.fields.ParentalKey(on_delete=django.db.models.deletion.CASCADE, related_name='codes', to='encyclopedia.condition'),
+            model_name="medicalcode",
+            name="condition",
+            field=modelcluster.fields.ParentalKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="codes", to="encyclopedia.condition"
+            ),
         ),
         migrations.AddIndex(
-            model_name='article',
-            index=models.Index(condition=models.Q(('live', True)), fields=['about', 'date_published', 'id'], name='article_public_about'),
+            model_name="article",
+            index=models.Index(
+                condition=models.Q(("live", True)),
+                fields=["about", "date_published", "id"],
+                name="article_public_about",
+            ),
         ),
         migrations.AddIndex(
-            model_name='actionguide',
-            index=models.Index(condition=models.Q(('live', True)), fields=['about', 'date_published', 'id'], name='guide_public_about'),
+            model_name="actionguide",
+            index=models.Index(
+                condition=models.Q(("live", True)), fields=["about", "date_published", "id"], name="guide_public_about"
+            ),
         ),
         migrations.AddIndex(
-            model_name='medicalcode',
-            index=models.Index(fields=['system', 'value'], name='encyclopedi_system_302217_idx'),
+            model_name="medicalcode",
+            index=models.Index(fields=["system", "value"], name="encyclopedi_system_302217_idx"),
         ),
         migrations.AddConstraint(
-            model_name='medicalcode',
-            constraint=models.UniqueConstraint(fields=('condition', 'system', 'value'), name='a_code_once'),
+            model_name="medicalcode",
+            constraint=models.UniqueConstraint(fields=("condition", "system", "value"), name="a_code_once"),
         ),
     ]

@@ -11,105 +11,314 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('wagtailcore', '0098_apitoken'),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Appearance',
+            name="Appearance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content_kind', models.CharField(max_length=30)),
-                ('content_id', models.BigIntegerField()),
-                ('reference', models.CharField(max_length=140)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("content_kind", models.CharField(max_length=30)),
+                ("content_id", models.BigIntegerField()),
+                ("reference", models.CharField(max_length=140)),
             ],
             options={
-                'indexes': [models.Index(fields=['content_kind', 'content_id'], name='evidence_ap_content_d7e0af_idx'), models.Index(fields=['reference'], name='evidence_ap_referen_17585c_idx')],
+                "indexes": [
+                    models.Index(fields=["content_kind", "content_id"], name="evidence_ap_content_d7e0af_idx"),
+                    models.Index(fields=["reference"], name="evidence_ap_referen_17585c_idx"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('source_kind', models.CharField(choices=[('systematic_review', '系统综述'), ('randomized_trial', '随机对照试验'), ('observational_study', '观察性研究'), ('guideline', '指南'), ('regulator', '监管机构'), ('health_service', '公共卫生机构'), ('review', '综述'), ('consensus', '专家共识'), ('book', '图书')], max_length=30, verbose_name='类别')),
-                ('name', models.CharField(max_length=500, verbose_name='标题')),
-                ('authors', models.CharField(blank=True, max_length=500, verbose_name='作者')),
-                ('publisher', models.CharField(blank=True, max_length=300, verbose_name='期刊或发布机构')),
-                ('date_published', models.CharField(blank=True, help_text='年份，或 年-月-日。', max_length=10, verbose_name='发表日期')),
-                ('doi', models.CharField(blank=True, max_length=200, verbose_name='DOI')),
-                ('pmid', models.CharField(blank=True, max_length=20, verbose_name='PMID')),
-                ('isbn', models.CharField(blank=True, max_length=20, verbose_name='ISBN')),
-                ('document_number', models.CharField(blank=True, max_length=100, verbose_name='文号')),
-                ('url', models.URLField(blank=True, max_length=500, verbose_name='网址')),
-                ('locator', models.CharField(blank=True, max_length=200, verbose_name='页码或章节')),
-                ('access_date', models.DateField(blank=True, null=True, verbose_name='查阅日期')),
-                ('no_identifier_reason', models.CharField(blank=True, max_length=300, verbose_name='没有编号的原因')),
-                ('basis', models.CharField(choices=[('sourced', '读过原文或摘要'), ('general_knowledge', '一般医学常识，出处待查')], default='sourced', max_length=30, verbose_name='依据')),
-                ('note', models.TextField(blank=True, max_length=1000, verbose_name='备注')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
-                ('superseded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='supersedes', to='evidence.source', verbose_name='被取代于')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                (
+                    "source_kind",
+                    models.CharField(
+                        choices=[
+                            ("systematic_review", "系统综述"),
+                            ("randomized_trial", "随机对照试验"),
+                            ("observational_study", "观察性研究"),
+                            ("guideline", "指南"),
+                            ("regulator", "监管机构"),
+                            ("health_service", "公共卫生机构"),
+                            ("review", "综述"),
+                            ("consensus", "专家共识"),
+                            ("book", "图书"),
+                        ],
+                        max_length=30,
+                        verbose_name="类别",
+                    ),
+                ),
+                ("name", models.CharField(max_length=500, verbose_name="标题")),
+                ("authors", models.CharField(blank=True, max_length=500, verbose_name="作者")),
+                ("publisher", models.CharField(blank=True, max_length=300, verbose_name="期刊或发布机构")),
+                (
+                    "date_published",
+                    models.CharField(
+                        blank=True, help_text="年份，或 年-月-日。", max_length=10, verbose_name="发表日期"
+                    ),
+                ),
+                ("doi", models.CharField(blank=True, max_length=200, verbose_name="DOI")),
+                ("pmid", models.CharField(blank=True, max_length=20, verbose_name="PMID")),
+                ("isbn", models.CharField(blank=True, max_length=20, verbose_name="ISBN")),
+                ("document_number", models.CharField(blank=True, max_length=100, verbose_name="文号")),
+                ("url", models.URLField(blank=True, max_length=500, verbose_name="网址")),
+                ("locator", models.CharField(blank=True, max_length=200, verbose_name="页码或章节")),
+                ("access_date", models.DateField(blank=True, null=True, verbose_name="查阅日期")),
+                ("no_identifier_reason", models.CharField(blank=True, max_length=300, verbose_name="没有编号的原因")),
+                (
+                    "basis",
+                    models.CharField(
+                        choices=[("sourced", "读过原文或摘要"), ("general_knowledge", "一般医学常识，出处待查")],
+                        default="sourced",
+                        max_length=30,
+                        verbose_name="依据",
+                    ),
+                ),
+                ("note", models.TextField(blank=True, max_length=1000, verbose_name="备注")),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
+                (
+                    "superseded_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="supersedes",
+                        to="evidence.source",
+                        verbose_name="被取代于",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '出处',
-                'verbose_name_plural': '出处',
-                'ordering': ['slug'],
+                "verbose_name": "出处",
+                "verbose_name_plural": "出处",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(help_text='一个问题，加一句回答。', max_length=200, verbose_name='主张')),
-                ('summary', models.CharField(blank=True, max_length=300, verbose_name='一句话的理由')),
-                ('population', models.CharField(blank=True, max_length=200, verbose_name='人群')),
-                ('intervention', models.CharField(blank=True, max_length=200, verbose_name='做法')),
-                ('outcome', models.CharField(blank=True, max_length=300, verbose_name='结果')),
-                ('direction', models.CharField(choices=[('supports', '支持'), ('contradicts', '反对'), ('unclear', '不清楚')], max_length=20, verbose_name='方向')),
-                ('certainty', models.CharField(choices=[('high', '高'), ('moderate', '中等'), ('low', '低'), ('very_low', '很低')], max_length=20, verbose_name='把握')),
-                ('basis', models.CharField(choices=[('sourced', '读过原文或摘要'), ('general_knowledge', '一般医学常识，出处待查')], default='sourced', max_length=30, verbose_name='依据')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
-                ('sources', modelcluster.fields.ParentalManyToManyField(blank=True, related_name='claims', to='evidence.source', verbose_name='出处')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(help_text="一个问题，加一句回答。", max_length=200, verbose_name="主张")),
+                ("summary", models.CharField(blank=True, max_length=300, verbose_name="一句话的理由")),
+                ("population", models.CharField(blank=True, max_length=200, verbose_name="人群")),
+                ("intervention", models.CharField(blank=True, max_length=200, verbose_name="做法")),
+                ("outcome", models.CharField(blank=True, max_length=300, verbose_name="结果")),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("supports", "支持"), ("contradicts", "反对"), ("unclear", "不清楚")],
+                        max_length=20,
+                        verbose_name="方向",
+                    ),
+                ),
+                (
+                    "certainty",
+                    models.CharField(
+                        choices=[("high", "高"), ("moderate", "中等"), ("low", "低"), ("very_low", "很低")],
+                        max_length=20,
+                        verbose_name="把握",
+                    ),
+                ),
+                (
+                    "basis",
+                    models.CharField(
+                        choices=[("sourced", "读过原文或摘要"), ("general_knowledge", "一般医学常识，出处待查")],
+                        default="sourced",
+                        max_length=30,
+                        verbose_name="依据",
+                    ),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
+                (
+                    "sources",
+                    modelcluster.fields.ParentalManyToManyField(
+                        blank=True, related_name="claims", to="evidence.source", verbose_name="出处"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '主张',
-                'verbose_name_plural': '主张',
-                'ordering': ['slug'],
+                "verbose_name": "主张",
+                "verbose_name_plural": "主张",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),

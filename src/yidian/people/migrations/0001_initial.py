@@ -11,134 +11,405 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('wagtailcore', '0098_apitoken'),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Department',
+            name="Department",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=100, verbose_name='名称')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。', verbose_name='其他叫法')),
-                ('description', models.TextField(blank=True, max_length=300, verbose_name='看什么病，什么时候挂这个科')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="名称")),
+                ("alternate_names", models.TextField(blank=True, help_text="每行一个。", verbose_name="其他叫法")),
+                (
+                    "description",
+                    models.TextField(blank=True, max_length=300, verbose_name="看什么病，什么时候挂这个科"),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '科室',
-                'verbose_name_plural': '科室',
-                'ordering': ['slug'],
+                "verbose_name": "科室",
+                "verbose_name_plural": "科室",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Hospital',
+            name="Hospital",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=200, verbose_name='名称')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。', verbose_name='其他叫法')),
-                ('hospital_grade', models.CharField(blank=True, help_text='例如 三级甲等。', max_length=20, verbose_name='等级')),
-                ('grade_source', models.CharField(blank=True, help_text='等级必须写明出处。', max_length=300, verbose_name='等级出处')),
-                ('grade_as_of', models.DateField(blank=True, null=True, verbose_name='等级查证日期')),
-                ('region', models.CharField(blank=True, max_length=100, verbose_name='地区')),
-                ('description', models.TextField(blank=True, max_length=1000, verbose_name='简介')),
-                ('demonstration', models.BooleanField(default=False, help_text='演示机构，并不存在，页面上会标出。', verbose_name='演示')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="名称")),
+                ("alternate_names", models.TextField(blank=True, help_text="每行一个。", verbose_name="其他叫法")),
+                (
+                    "hospital_grade",
+                    models.CharField(blank=True, help_text="例如 三级甲等。", max_length=20, verbose_name="等级"),
+                ),
+                (
+                    "grade_source",
+                    models.CharField(
+                        blank=True, help_text="等级必须写明出处。", max_length=300, verbose_name="等级出处"
+                    ),
+                ),
+                ("grade_as_of", models.DateField(blank=True, null=True, verbose_name="等级查证日期")),
+                ("region", models.CharField(blank=True, max_length=100, verbose_name="地区")),
+                ("description", models.TextField(blank=True, max_length=1000, verbose_name="简介")),
+                (
+                    "demonstration",
+                    models.BooleanField(
+                        default=False, help_text="演示机构，并不存在，页面上会标出。", verbose_name="演示"
+                    ),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '医院',
-                'verbose_name_plural': '医院',
-                'ordering': ['slug'],
+                "verbose_name": "医院",
+                "verbose_name_plural": "医院",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Physician',
+            name="Physician",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=50, verbose_name='姓名')),
-                ('job_title', models.CharField(blank=True, help_text='例如 主任医师。', max_length=50, verbose_name='职称')),
-                ('description', models.TextField(blank=True, max_length=1000, verbose_name='简介')),
-                ('knows_about', models.TextField(blank=True, help_text='每行一个病症的网址拼音，例如 jirou-jingluan。', verbose_name='擅长')),
-                ('conflict_of_interest', models.TextField(blank=True, help_text='没有就写“无”。', max_length=500, verbose_name='利益关系')),
-                ('demonstration', models.BooleanField(default=False, help_text='演示医生，并非真人，页面上会标出。', verbose_name='演示')),
-                ('department', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='physicians', to='people.department', verbose_name='科室')),
-                ('hospital', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='physicians', to='people.hospital', verbose_name='医院')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=50, verbose_name="姓名")),
+                (
+                    "job_title",
+                    models.CharField(blank=True, help_text="例如 主任医师。", max_length=50, verbose_name="职称"),
+                ),
+                ("description", models.TextField(blank=True, max_length=1000, verbose_name="简介")),
+                (
+                    "knows_about",
+                    models.TextField(
+                        blank=True, help_text="每行一个病症的网址拼音，例如 jirou-jingluan。", verbose_name="擅长"
+                    ),
+                ),
+                (
+                    "conflict_of_interest",
+                    models.TextField(blank=True, help_text="没有就写“无”。", max_length=500, verbose_name="利益关系"),
+                ),
+                (
+                    "demonstration",
+                    models.BooleanField(
+                        default=False, help_text="演示医生，并非真人，页面上会标出。", verbose_name="演示"
+                    ),
+                ),
+                (
+                    "department",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="physicians",
+                        to="people.department",
+                        verbose_name="科室",
+                    ),
+                ),
+                (
+                    "hospital",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="physicians",
+                        to="people.hospital",
+                        verbose_name="医院",
+                    ),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '医生',
-                'verbose_name_plural': '医生',
-                'ordering': ['slug'],
+                "verbose_name": "医生",
+                "verbose_name_plural": "医生",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('category', models.CharField(help_text='例如 医师资格证书、医师执业证书、职称。', max_length=100, verbose_name='类别')),
-                ('recognized_by', models.CharField(max_length=200, verbose_name='发证机构')),
-                ('valid_from', models.DateField(blank=True, null=True, verbose_name='生效日期')),
-                ('expires', models.DateField(blank=True, null=True, verbose_name='到期日期')),
-                ('verified_by', models.CharField(blank=True, max_length=100, verbose_name='查证人')),
-                ('verified_on', models.DateField(blank=True, null=True, verbose_name='查证日期')),
-                ('physician', modelcluster.fields.ParentalKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='people.physician')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "category",
+                    models.CharField(
+                        help_text="例如 医师资格证书、医师执业证书、职称。", max_length=100, verbose_name="类别"
+                    ),
+                ),
+                ("recognized_by", models.CharField(max_length=200, verbose_name="发证机构")),
+                ("valid_from", models.DateField(blank=True, null=True, verbose_name="生效日期")),
+                ("expires", models.DateField(blank=True, null=True, verbose_name="到期日期")),
+                ("verified_by", models.CharField(blank=True, max_length=100, verbose_name="查证人")),
+                ("verified_on", models.DateField(blank=True, null=True, verbose_name="查证日期")),
+                (
+                    "physician",
+                    modelcluster.fields.ParentalKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="credentials", to="people.physician"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '资质',
-                'verbose_name_plural': '资质',
-                'ordering': ['pk'],
+                "verbose_name": "资质",
+                "verbose_name_plural": "资质",
+                "ordering": ["pk"],
             },
         ),
     ]

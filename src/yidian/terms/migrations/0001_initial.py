@@ -10,107 +10,366 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('wagtailcore', '0098_apitoken'),
+        ("wagtailcore", "0098_apitoken"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BodyPart',
+            name="BodyPart",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=100, verbose_name='名称')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。', verbose_name='其他叫法')),
-                ('description', models.TextField(blank=True, max_length=300, verbose_name='一句话说明')),
-                ('region', models.CharField(choices=[('head', '头面'), ('neck', '颈部'), ('chest', '胸部'), ('abdomen', '腹部'), ('back', '腰背'), ('arm', '上肢'), ('leg', '下肢'), ('skin', '皮肤'), ('whole', '全身')], db_index=True, max_length=20, verbose_name='区域')),
-                ('broader', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='narrower', to='terms.bodypart', verbose_name='上级部位')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="名称")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。",
+                        verbose_name="其他叫法",
+                    ),
+                ),
+                ("description", models.TextField(blank=True, max_length=300, verbose_name="一句话说明")),
+                (
+                    "region",
+                    models.CharField(
+                        choices=[
+                            ("head", "头面"),
+                            ("neck", "颈部"),
+                            ("chest", "胸部"),
+                            ("abdomen", "腹部"),
+                            ("back", "腰背"),
+                            ("arm", "上肢"),
+                            ("leg", "下肢"),
+                            ("skin", "皮肤"),
+                            ("whole", "全身"),
+                        ],
+                        db_index=True,
+                        max_length=20,
+                        verbose_name="区域",
+                    ),
+                ),
+                (
+                    "broader",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="narrower",
+                        to="terms.bodypart",
+                        verbose_name="上级部位",
+                    ),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '身体部位',
-                'verbose_name_plural': '身体部位',
-                'ordering': ['slug'],
+                "verbose_name": "身体部位",
+                "verbose_name_plural": "身体部位",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='GlossaryTerm',
+            name="GlossaryTerm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=50, unique=True, verbose_name='词')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个，在正文里同样会得到解释。', verbose_name='其他写法')),
-                ('definition', models.CharField(help_text='一句大白话，最好不超过 60 个字。', max_length=200, verbose_name='解释')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=50, unique=True, verbose_name="词")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True, help_text="每行一个，在正文里同样会得到解释。", verbose_name="其他写法"
+                    ),
+                ),
+                (
+                    "definition",
+                    models.CharField(help_text="一句大白话，最好不超过 60 个字。", max_length=200, verbose_name="解释"),
+                ),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '难词解释',
-                'verbose_name_plural': '难词解释',
-                'ordering': ['slug'],
+                "verbose_name": "难词解释",
+                "verbose_name_plural": "难词解释",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='Population',
+            name="Population",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('live', models.BooleanField(default=True, editable=False, verbose_name='live')),
-                ('has_unpublished_changes', models.BooleanField(default=False, editable=False, verbose_name='has unpublished changes')),
-                ('first_published_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='first published at')),
-                ('last_published_at', models.DateTimeField(editable=False, null=True, verbose_name='last published at')),
-                ('go_live_at', models.DateTimeField(blank=True, null=True, verbose_name='go live date/time')),
-                ('expire_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry date/time')),
-                ('expired', models.BooleanField(default=False, editable=False, verbose_name='expired')),
-                ('locked', models.BooleanField(default=False, editable=False, verbose_name='locked')),
-                ('locked_at', models.DateTimeField(editable=False, null=True, verbose_name='locked at')),
-                ('slug', models.CharField(blank=True, help_text='出现在网址里的拼音。留空会自动生成；公开之后不能再改。', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z', '只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。')], verbose_name='网址拼音')),
-                ('identifier', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='永久编号')),
-                ('origin', models.CharField(blank=True, help_text='从别处导入时，写明来自哪里。', max_length=200, verbose_name='来源')),
-                ('licence', models.CharField(blank=True, help_text='从别处导入时，写明许可条款。', max_length=200, verbose_name='许可')),
-                ('name', models.CharField(max_length=100, verbose_name='名称')),
-                ('alternate_names', models.TextField(blank=True, help_text='每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。', verbose_name='其他叫法')),
-                ('description', models.TextField(blank=True, max_length=300, verbose_name='一句话说明')),
-                ('latest_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='latest revision')),
-                ('live_revision', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='wagtailcore.revision', verbose_name='live revision')),
-                ('locked_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='locked_%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='locked by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("live", models.BooleanField(default=True, editable=False, verbose_name="live")),
+                (
+                    "has_unpublished_changes",
+                    models.BooleanField(default=False, editable=False, verbose_name="has unpublished changes"),
+                ),
+                (
+                    "first_published_at",
+                    models.DateTimeField(blank=True, db_index=True, null=True, verbose_name="first published at"),
+                ),
+                (
+                    "last_published_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last published at"),
+                ),
+                ("go_live_at", models.DateTimeField(blank=True, null=True, verbose_name="go live date/time")),
+                ("expire_at", models.DateTimeField(blank=True, null=True, verbose_name="expiry date/time")),
+                ("expired", models.BooleanField(default=False, editable=False, verbose_name="expired")),
+                ("locked", models.BooleanField(default=False, editable=False, verbose_name="locked")),
+                ("locked_at", models.DateTimeField(editable=False, null=True, verbose_name="locked at")),
+                (
+                    "slug",
+                    models.CharField(
+                        blank=True,
+                        help_text="出现在网址里的拼音。留空会自动生成；公开之后不能再改。",
+                        max_length=100,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9]+(?:-[a-z0-9]+)*\\Z",
+                                "只能用小写拼音字母、数字和短横线，例如 xiaotui-choujin。",
+                            )
+                        ],
+                        verbose_name="网址拼音",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="永久编号"),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明来自哪里。", max_length=200, verbose_name="来源"
+                    ),
+                ),
+                (
+                    "licence",
+                    models.CharField(
+                        blank=True, help_text="从别处导入时，写明许可条款。", max_length=200, verbose_name="许可"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="名称")),
+                (
+                    "alternate_names",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。",
+                        verbose_name="其他叫法",
+                    ),
+                ),
+                ("description", models.TextField(blank=True, max_length=300, verbose_name="一句话说明")),
+                (
+                    "latest_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="latest revision",
+                    ),
+                ),
+                (
+                    "live_revision",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="wagtailcore.revision",
+                        verbose_name="live revision",
+                    ),
+                ),
+                (
+                    "locked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="locked_%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="locked by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '人群',
-                'verbose_name_plural': '人群',
-                'ordering': ['slug'],
+                "verbose_name": "人群",
+                "verbose_name_plural": "人群",
+                "ordering": ["slug"],
             },
             bases=(wagtail.models.preview.PreviewableMixin, models.Model),
         ),
