@@ -117,7 +117,9 @@ def _found_in_folder(root: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     pending = [root]
     while pending:
-        for entry in os.scandir(pending.pop()):
+        with os.scandir(pending.pop()) as entries:
+            listed = list(entries)
+        for entry in listed:
             name = Path(entry.path).relative_to(root).as_posix()
             if _is_beside(name):
                 continue

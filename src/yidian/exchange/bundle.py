@@ -269,6 +269,9 @@ class _Import:
             return None
         label = KINDS[each.kind].model._meta.verbose_name
         where = KINDS[each.kind].path_of(each.key) if each.kind != "image" else f"images/{each.key}"
+        if KINDS[each.kind].is_folder and where in self.files:
+            message = f"它依靠的{label} {each.key} 自己没有导入，请先改好 {where}"
+            return Problem(record.file, each.line, each.field, message)
         message = f"没有这个{label}：{each.key}。请改正拼写，或加上 {where}"
         return Problem(record.file, each.line, each.field, message)
 
