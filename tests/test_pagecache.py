@@ -191,6 +191,7 @@ def test_an_answer_that_is_not_one_public_page_is_not_stored(site, change):
     assert site.renderings == 2 and site.cache.store.stats()["pages"] == 0
 
 
+@pytest.mark.django_db  # Django looks after its connections at the end of a request
 def test_a_streaming_answer_streams_and_an_ordinary_django_answer_is_stored(site):
     site.respond = lambda: StreamingHttpResponse(iter([b"a", b"b"]))
     assert site.get()[2] == b"ab" and site.get()[2] == b"ab" and site.renderings == 2
