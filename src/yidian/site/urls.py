@@ -1,6 +1,9 @@
 """All addresses: the public site twice (简体, and 繁體 under /zh-hant/), the beacon, and the admin."""
 
+import errno
+
 from django.conf import settings
+from django.http import Http404
 from django.urls import include, path, re_path
 from django.views.i18n import JavaScriptCatalog
 from django.views.static import serve as serve_media
@@ -19,7 +22,12 @@ MEDIA_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 def media(request, path: str):
     """An uploaded file, which the browser may show but not run."""
-    response = serve_media(request, path, document_root=settings.MEDIA_ROOT)
+    try:
+        response = serve_media(request, path, document_root=settings.MEDIA_ROOT)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):  # no file can have this name
+            raise Http404 from error
+        raise
     response.headers["Content-Security-Policy"] = MEDIA_CSP
     return response
 
