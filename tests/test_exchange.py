@@ -113,6 +113,7 @@ def test_markdown_survives_storing(text):
         (r"\## 不是标题", "<p>## 不是标题</p>"),
         (r"\{{claim: x}}", "<p>{{claim: x}}</p>"),
         (r"2012\. 年", "<p>2012. 年</p>"),
+        (r"快\![去](/a/)", '<p>快!<a href="/a/">去</a></p>'),
     ],
 )
 def test_markdown_is_read_and_written_alike(markdown, stored):
@@ -468,7 +469,9 @@ def test_everything_an_editor_can_make_comes_back(tmp_path):
     export_bundle(tmp_path / "one")
     out = files_of(tmp_path / "one")
     assert "改过的草稿。" in out["articles/draft.md"].decode()
-    assert "status: draft" in out["articles/draft.md"].decode()
+    for name in ("articles/draft.md", "questions/qq.md"):
+        assert out[name].decode().count("status: draft") == 1
+        assert "identifier: " in out[name].decode()
     assert bring(tmp_path / "one")[0].startswith("0 created, 0 updated,")
     empty()
     counts, said = bring(tmp_path / "one")
