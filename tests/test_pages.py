@@ -192,6 +192,28 @@ def test_text_cannot_break_out_of_structured_data_or_html(client):
     assert "<script>alert" not in html and "<img src=x" not in html
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("<p>甲<script>alert(1)</script></p>", "<p>甲</p>"),
+        ('<p onclick="x()" style="color:red">甲</p>', "<p>甲</p>"),
+        ("<strong>甲</strong><em>乙</em>", "<b>甲</b><i>乙</i>"),
+        ('<a href="java&#x0a;script:alert(1)">甲</a>', "<a>甲</a>"),
+        ('<a href="//evil.example">甲</a>', "<a>甲</a>"),
+        ('<a href="/&#x200b;/evil.example">甲</a>', "<a>甲</a>"),
+        ('<a href="/\\evil.example">甲</a>', "<a>甲</a>"),
+        ('<a href="/conditions/a/">甲</a>', '<a href="/conditions/a/">甲</a>'),
+        ("<p>5&#x202e;0 mg\u202e 甲<br>乙</p>", "<p>50 mg 甲 乙</p>"),
+        ('<img src=x onerror="alert(1)"><iframe src="//x"></iframe><svg onload=alert(1)>', ""),
+    ],
+)
+def test_the_gate_for_rich_text(written, kept):
+    from yidian.publication.richtext import clean_html
+
+    assert clean_html(written) == kept
+    assert clean_html(kept) == kept
+
+
 def test_review_dates_act(client):
     doctor = content.physician(name="演示医生乙", slug="yanshi-yi")
     today = timezone.localdate()

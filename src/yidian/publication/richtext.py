@@ -11,10 +11,12 @@ FEATURES = ["bold", "italic", "ol", "ul", "link"]
 CITATION = re.compile(r"\[\^([a-z0-9]+(?:-[a-z0-9]+)*)\]")
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
     if tag == "a" and name == "href":
+        value = _CONTROL.sub("", value)  # first, or "/\u200b/elsewhere" would become "//elsewhere" afterwards
         if value.startswith("/") and not value.startswith(("//", "/\\")):
             return value
         if value.startswith(("https://", "http://")):
@@ -25,13 +27,14 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 def clean_html(html: str) -> str:
     """The HTML with everything outside the subset removed: the one gate for rich text from people.
 
-    Control, bidi and zero-width characters go first: nh3 keeps them, and they can hide in an address or turn a
-    dose around.
+    Control, bidi and zero-width characters go too, as written and as character references: nh3 keeps them, and they
+    can hide in an address or turn a dose around. A line break becomes a space.
     """
-    text = _CONTROL.sub("", html)
+    text = _BREAK.sub(" ", _CONTROL.sub("", html))
     for written, kept in (("<strong>", "<b>"), ("<em>", "<i>")):
         text = text.replace(written, kept).replace(written.replace("<", "</"), kept.replace("<", "</"))
-    return nh3.clean(text, tags=TAGS, attributes={"a": {"href"}}, attribute_filter=_attribute, link_rel=None)
+    cleaned = nh3.clean(text, tags=TAGS, attributes={"a": {"href"}}, attribute_filter=_attribute, link_rel=None)
+    return _CONTROL.sub("", cleaned)
 
 
 def clean_text(text: str) -> str:
