@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 import yidian
 from yidian.cli.words import Failure, no_traceback, progress
+from yidian.exchange import formats
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -104,19 +106,27 @@ def _import_bundle(path: Path, **options):
     return import_bundle(path, **options)
 
 
-# By name, what reads a path and answers counts; other people's formats join here.
-FORMATS: dict[str, Callable] = {"bundle": _import_bundle}
+def _importer(format_name: str, origin: str, licence: str, skip_duplicates: bool) -> Callable:
+    if format_name == "bundle":
+        for value, option in ((origin, "--origin"), (licence, "--licence"), (skip_duplicates, "--skip-duplicates")):
+            if value:
+                raise click.UsageError(f"{option} 只用于别人的格式；内容包自己写明来源和许可。")
+        return _import_bundle
+    _load()
+    from yidian.exchange.foreign import import_foreign
+
+    return partial(
+        import_foreign, format_name=format_name, origin=origin, licence=licence, skip_duplicates=skip_duplicates
+    )
 
 
-def _bring_in(path: Path, *, format_name: str = "bundle", dry_run: bool, publish: bool, overwrite: bool) -> int:
+def _bring_in(path: Path, importer: Callable = _import_bundle, *, dry_run: bool, publish: bool, overwrite: bool) -> int:
     """Imports, says the counts, and answers how many records were rejected."""
     from yidian.exchange.archive import BundleError
 
     say = click.echo if dry_run else _say_error
     try:
-        counts = FORMATS[format_name](
-            path, dry_run=dry_run, publish=publish, overwrite=overwrite, progress=progress, report=say
-        )
+        counts = importer(path, dry_run=dry_run, publish=publish, overwrite=overwrite, progress=progress, report=say)
     except BundleError as error:
         raise Failure(str(error)) from error
     click.echo(str(counts))
@@ -126,19 +136,27 @@ def _bring_in(path: Path, *, format_name: str = "bundle", dry_run: bool, publish
 @main.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--format", "format_name", type=click.Choice(sorted(FORMATS)), default="bundle", show_default=True, help="格式。"
+    "--format",
+    "format_name",
+    type=click.Choice(["bundle", *formats.names()]),
+    default="bundle",
+    show_default=True,
+    help="格式。",
 )
+@click.option("--origin", default="", help="来源，记在每条内容上；默认是格式自己的来源，或文件名。")
+@click.option("--licence", default="", help="许可，记在每条内容上。")
 @click.option("--dry-run", is_flag=True, help="只说会改什么，什么也不写。")
-@click.option("--publish", is_flag=True, help="格式里没有写明是否公开时，直接公开；内容包总是照自己写的 status。")
+@click.option("--publish", is_flag=True, help="别人的格式导入后直接公开；内容包总是照自己写的 status。")
 @click.option("--overwrite", is_flag=True, help="网站上改过的内容也覆盖。")
-def import_(path: Path, format_name: str, dry_run: bool, publish: bool, overwrite: bool) -> None:
-    """把 PATH（内容包的文件夹或 .zip）导入网站。
+@click.option("--skip-duplicates", is_flag=True, help="问答里和前面的行相同或几乎相同的，不导入。")
+def import_(path: Path, format_name: str, origin: str, licence: str, skip_duplicates: bool, **options: bool) -> None:
+    """把 PATH（内容包的文件夹或 .zip，或别人格式的一个文件）导入网站。
 
-    同一份内容再导入一次，什么也不变。有记录被拒绝时退出码是 1，其余照常导入。
+    同一份内容再导入一次，什么也不变；中途断了，再来一次就接着导入。有记录被拒绝时退出码是 1，其余照常导入。
     """
+    importer = _importer(format_name, origin.strip(), licence.strip(), skip_duplicates)
     _prepare()
-    options = {"dry_run": dry_run, "publish": publish, "overwrite": overwrite}
-    if _bring_in(path, format_name=format_name, **options):
+    if _bring_in(path, importer, **options):
         sys.exit(1)
 
 
