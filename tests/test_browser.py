@@ -200,7 +200,7 @@ FOCUSED = """() => {
     // a part of the drawn body is outlined by the line it is drawn with: 1.1 units, 4 with the focus
     outlined: e.closest('svg') ? parseFloat(getComputedStyle(e.querySelector('path')).strokeWidth) >= 3
       : style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
-    uncovered: !!top && (e.contains(top) || top.contains(e)),
+    uncovered: !!top && (e.contains(top) || top.contains(e) || e.closest('svg')?.contains(top) === true),
   };
 }"""
 
