@@ -14,6 +14,7 @@ from yidian.editorial.blocks import CareAdviceBlock, check_citations
 from yidian.editorial.illustrations import check_svg
 from yidian.people.models import Department, Physician
 from yidian.publication.models import Publishable
+from yidian.publication.richtext import is_local_path
 from yidian.terms.models import ALTERNATE_NAMES_HELP, BodyPart, Population
 
 # More cards than this and none of them is read (nhsuk service manual: few cards, self-contained).
@@ -172,6 +173,11 @@ class Correction(Publishable):
     class Meta:
         verbose_name = verbose_name_plural = "更正"
         ordering = ["-date_published", "-pk"]
+
+    def clean(self):
+        super().clean()
+        if not is_local_path(self.page):
+            raise ValidationError({"page": "请写本站的网址，以一个 / 开头，例如 /articles/…/。"})
 
     def searchable_names(self) -> list[str]:
         return []

@@ -14,10 +14,15 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u20
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
+def is_local_path(address: str) -> bool:
+    """Whether an address stays on this site: two slashes, or a slash and a backslash, lead to another host."""
+    return address.startswith("/") and not address.startswith(("//", "/\\"))
+
+
 def _attribute(tag: str, name: str, value: str) -> str | None:
     if tag == "a" and name == "href":
         value = _CONTROL.sub("", value)  # first, or "/\u200b/elsewhere" would become "//elsewhere" afterwards
-        if value.startswith("/") and not value.startswith(("//", "/\\")):
+        if is_local_path(value):
             return value
         if value.startswith(("https://", "http://")):
             return value

@@ -16,7 +16,7 @@ from yidian.editorial.rendering import claim_shape, rendered_now, source_shape
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.evidence.models import Appearance, Claim
 from yidian.people.models import Department, Hospital, Physician
-from yidian.publication.richtext import clean_text
+from yidian.publication.richtext import clean_text, is_local_path
 from yidian.readership.models import most_viewed
 from yidian.related.reading import further_reading, question_cards
 from yidian.search.find import find
@@ -527,7 +527,7 @@ def corrections(request, hant: bool = False):
             "date": correction.date_published.isoformat(),
             "text": correction.text,
             "entry_name": correction.name,
-            "entry_url": prefix + correction.page if correction.page.startswith("/") else None,
+            "entry_url": prefix + correction.page if is_local_path(correction.page) else None,
         }
         for correction in made
     ]
