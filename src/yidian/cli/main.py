@@ -71,6 +71,9 @@ def serve(host: str, port: int, workers: int) -> None:
         click.echo(f"编辑账号：{account[0]}  密码：{account[1]}（只显示这一次，请记下）")
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 compared, not bound
         click.echo(f"编辑后台：http://{shown}:{port}/admin/")
+    if host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("YIDIAN_ORIGIN"):
+        click.echo("别的电脑还打不开：请写明读者用的网址，再启动一次。例如：", err=True)
+        click.echo(f"YIDIAN_ORIGIN=http://192.168.1.10:{port} yidian serve --host {host} --port {port}", err=True)
     sys.stdout.flush()
     sys.exit(run(host, port, workers))
 
@@ -296,3 +299,20 @@ def bench_pages(answers: tuple[int, ...], no_http: bool, as_json: bool) -> None:
         click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
     else:
         print_pages(figures)
+
+
+@bench.command("import")
+@click.option("--rows", multiple=True, type=click.IntRange(100, 10_000_000), help="行数，可以给几个。")
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
+    """导入医生问答，每 CPU 秒多少行，要多少内存，一万行和一百万行之间差多少；数据是临时的，测完删掉。"""
+    import json
+
+    from yidian.cli import bench_import as measuring
+    from yidian.cli.bench import SIZES
+
+    figures = measuring.bench(tuple(sorted(rows)) or SIZES, as_json)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        measuring.print_import(figures)

@@ -2,8 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+
+from django.db import connection
 
 from yidian.exchange import formats
 from yidian.exchange.archive import BundleError
@@ -73,9 +76,30 @@ def import_foreign(
             skip_duplicates=skip_duplicates,
             **options,
         )
-        for _ in progress(_percents(work, stream, size), 100, path.name):
-            pass
+        with _lean_database():
+            for _ in progress(_percents(work, stream, size), 100, path.name):
+                pass
     return counts
+
+
+@contextmanager
+def _lean_database() -> Iterator[None]:
+    """SQLite with a cache that holds the indexes' upper pages, and without mapping the file into this process.
+
+    Mapped, up to 256 MB of the database would count as the import's memory.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("mmap_size", "cache_size")}
+        cursor.execute("PRAGMA mmap_size=0")
+        cursor.execute("PRAGMA cache_size=-64000")
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                cursor.execute(f"PRAGMA {name}={int(value)}")
 
 
 def _percents(work: Iterable[None], stream, size: int) -> Iterator[None]:
