@@ -19,7 +19,7 @@ settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(request, django_test_environment, django_db_blocker):
+def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings):
     """SQLite from the ready-made SQL (27 ms against 13 s of migrations); PostgreSQL by Django's own way."""
     from django.db import connection
 
