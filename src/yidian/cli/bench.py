@@ -272,7 +272,7 @@ def _ratios(sizes: dict, order: list[str]) -> dict:
         for kind in smallest["cold"]
     }
     for name, figures in (("smallest", smallest), ("largest", largest)):
-        share = figures.get("cached", {}).get("cpu_share")
+        share = figures.get("cached", {}).get("ratios", {}).get("cpu_share")
         if share:
             ratios[f"cached_share_of_nginx_{name}"] = share["median"]
     return ratios
@@ -295,7 +295,12 @@ def print_pages(figures: dict) -> None:
         if cached and "skipped" in cached:
             click.echo(f"  缓存页面：没有测，{cached['skipped']}")
         elif cached:
-            click.echo(f"  缓存页面：{json.dumps(cached, ensure_ascii=False)}")
+            for name, label in (("yidian", "缓存页面"), ("nginx_gzip_static", "nginx gzip_static")):
+                cost, rate = cached[name]["cpu_us_per_request"], cached[name]["requests_per_cpu_second"]
+                click.echo(
+                    f"  {label:18} {cost['median']:6.1f} µs CPU（{cost['min']}–{cost['max']}），"
+                    f"每 CPU 秒 {rate['median']:,.0f} 次"
+                )
     click.echo("\n比值")
     for name, value in figures["ratios"].items():
         click.echo(f"  {name}: {value}")
