@@ -36,7 +36,7 @@ MAX_ANSWER = 100_000
 # twenty thousand imports.
 _TOKEN = (b"23456789bcdfghjkmnpqrstvwxz" * 10)[:256]
 _TOKEN_LENGTH = 14
-_MARKUP = re.compile(r"<(?:p|br|div|b|strong|i|em|ul|ol|li|a)\b[^<>]*>", re.IGNORECASE)
+_MARKUP = re.compile(r"<(?:p|br|div|b|strong|i|em|ul|ol|li|a)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _BLANKS = re.compile(r"[^\S\n]+")
 # As far as an excerpt of 160 characters looks.
 _LEAD = 330

@@ -13,6 +13,7 @@ from yidian.exchange.archive import BundleError
 from yidian.exchange.bundle import Counts, Progress
 from yidian.exchange.consultations import import_consultations
 from yidian.exchange.incoming import Fault
+from yidian.exchange.pages import import_pages
 
 # Fewer bytes a row than any real file has, so that the search for duplicates is never given too little room.
 _SMALLEST_ROW = 200
@@ -38,6 +39,8 @@ def import_foreign(
     cannot be read at all. `overwrite` also takes records that somebody changed on the site since they came.
     """
     form = formats.load(format_name)
+    if form.PAGES and skip_duplicates:
+        raise BundleError("--skip-duplicates 只用于问答。")
     if path.is_dir():
         raise BundleError(f"{path} 是文件夹；{format_name} 要的是一个文件。")
     try:
@@ -69,13 +72,14 @@ def import_foreign(
             return counts
         options = {"origin": origin, "licence": licence, "counts": counts, "report": say_fault}
         options |= {"publish": publish, "dry_run": dry_run}
-        work = import_consultations(
-            chain([first], records),
-            expected=size // _SMALLEST_ROW,
-            say=report,
-            skip_duplicates=skip_duplicates,
-            **options,
-        )
+        everything = chain([first], records)
+        if form.PAGES:
+            work = import_pages(everything, overwrite=overwrite, **options)
+        else:
+            expected = size // _SMALLEST_ROW
+            work = import_consultations(
+                everything, expected=expected, say=report, skip_duplicates=skip_duplicates, **options
+            )
         with _lean_database():
             for _ in progress(_percents(work, stream, size), 100, path.name):
                 pass

@@ -4,15 +4,24 @@ No Django here: a format is tried out with nothing but a file.
 """
 
 import codecs
+import html
 import io
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import iterparse
 
 # One line of a text file, in characters; a real answer has some hundred, the longest real article some 100,000.
 MAX_LINE = 16 * 1024 * 1024
 # Enough of a file to meet its first Chinese character and to tell UTF-8 from GB18030.
 _PROBE = 64 * 1024
+
+_HEADING = re.compile(r"<h[1-6]\b[^<>]*>(.*?)</h[1-6]\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,48 @@ class Page:
     keywords: list[str] = field(default_factory=list)
     departments: list[str] = field(default_factory=list)  # names
     date_published: str = ""  # YYYY-MM-DD
-    author: str = ""
+    symptom: bool = False  # of a condition
+    private: bool = False  # was not public where it comes from, so that no option makes it public here
+
+
+def sections_of_html(markup: str, aspect_of: Callable[[str], str], first: str) -> list[Section]:
+    """HTML cut at its headings; `first` heads what stands before them, `aspect_of` tells a heading's health aspect."""
+    found = []
+    for number, part in enumerate(_HEADING.split(markup)):
+        if number % 2:
+            headline = _TAG.sub("", html.unescape(part)).strip()
+            found.append(Section(aspect_of(headline), headline, ""))
+        elif _TAG.sub("", part).strip():
+            if not found:
+                found.append(Section("overview", first, ""))
+            found[-1].html += part
+    return [section for section in found if section.html and section.headline]
+
+
+def xml_elements(stream: io.BufferedIOBase, name: str) -> Iterator[tuple[int, Element] | Fault]:
+    """The elements of one name with their running number, each forgotten after it was used.
+
+    A Fault ends it where the file is no XML, ends halfway, or holds entities.
+    """
+    number = 0
+    parents: list[Element] = []
+    try:
+        for event, element in iterparse(stream, events=("start", "end"), forbid_entities=True, forbid_external=True):
+            if event == "start":
+                parents.append(element)
+                continue
+            parents.pop()
+            if element.tag == name:
+                number += 1
+                yield number, element
+            if element.tag == name or not any(parent.tag == name for parent in parents):
+                element.clear()
+                if parents:
+                    parents[-1].remove(element)
+    except DefusedXmlException:
+        yield Fault(number + 1, "", "文件里有实体或外部引用，为了安全没有读：请去掉 <!ENTITY …> 再来")
+    except (ParseError, ValueError, LookupError) as error:
+        yield Fault(number + 1, "", f"不是完整的 XML，后面的没有读：{error}")
 
 
 def detect_encoding(stream: io.BufferedIOBase) -> str:

@@ -1,9 +1,9 @@
 """Other people's formats: each module here is one, named like its file, and is picked up by itself.
 
 A format module offers `read(stream)`, which takes an open binary file and yields what `yidian.exchange.incoming`
-describes, a Fault for each record that cannot be used, and never raises for what the file holds; `ORIGIN` and `LICENCE`
-are what content of this format is marked with when the operator says nothing, empty when the format cannot know.
-Its docstring's first line is its help.
+describes, a Fault for each record that cannot be used, and never raises for what the file holds. `PAGES` tells whether
+it yields pages or consultations; `ORIGIN` and `LICENCE` are what its content is marked with when the operator says
+nothing, empty when the format cannot know. Its docstring's first line is its help.
 """
 
 import importlib

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from yidian.exchange.incoming import MAX_LINE, Consultation, Fault, text_lines
 
 ORIGIN = LICENCE = ""
+PAGES = False
 
 # What a table's own heading may be called.
 _NAMES = {
@@ -34,8 +35,12 @@ def read(stream: io.BufferedIOBase) -> Iterator[Consultation | Fault]:
     except ValueError as error:
         yield Fault(0, "", str(error))
         return
-    rows = csv.reader(_all(first, lines), delimiter="\t" if "\t" in first and "," not in first else ",")
-    header = [_NAMES.get(name.strip(), name.strip().lower()) for name in next(rows, [])]
+    rows = csv.reader(_all(first, lines), delimiter="\t" if "\t" in first and "," not in first else ",", strict=True)
+    try:
+        header = [_NAMES.get(name.strip(), name.strip().lower()) for name in next(rows, [])]
+    except (csv.Error, ValueError):
+        yield Fault(1, "", "第一行应当是表头，例如 department,title,ask,answer，这里读不懂")
+        return
     if missing := [name for name in _REQUIRED if name not in header]:
         yield Fault(1, missing[0], f"第一行是表头，里面没有这些列：{'、'.join(missing)}")
         return
@@ -50,7 +55,9 @@ def read(stream: io.BufferedIOBase) -> Iterator[Consultation | Fault]:
         try:
             row = next(rows, None)
         except csv.Error:
-            yield Fault(before + 1, "", f"一格超过 {MAX_LINE // 1024 // 1024} MB，或引号没有成对")
+            yield Fault(
+                before + 1, "", f"引号没有成对，或一格超过 {MAX_LINE // 1024 // 1024} MB：文字里的引号要写成两个"
+            )
             before = rows.line_num
             continue
         except ValueError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from yidian.exchange.incoming import Consultation, Fault, json_lines, text_of
 
 ORIGIN = LICENCE = ""
+PAGES = False
 
 _FIELDS = [name for name in Consultation.__dataclass_fields__ if name != "place"]
 _REQUIRED = ("title", "ask", "answer")
