@@ -14,17 +14,21 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from yidian.answers.models import Answer, Question
 from yidian.cli.bench_import import write_table
 from yidian.cli.main import main
 from yidian.encyclopedia.models import Article, Condition
 from yidian.exchange import formats
+from yidian.exchange.consultations import answer_html
 from yidian.exchange.duplicates import Duplicates, Repeat
 from yidian.exchange.foreign import import_foreign
 from yidian.exchange.incoming import Consultation, Fault, Page
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.models import derived_identifier
+from yidian.publication.richtext import clean_html, clean_text
 from yidian.search.models import Name
 
 REAL = Path(os.environ.get("YIDIAN_REAL_ANSWERS", "no file"))
@@ -252,6 +256,12 @@ def test_markup_in_an_answer_passes_the_gate(tmp_path):
     bodies = {answer.question.name: answer.body[0].value.source for answer in Answer.objects.all()}
     assert "script" not in bodies["甲"] and "<b>拉伸</b>" in bodies["甲"] and "再说" in bodies["甲"]
     assert bodies["乙"] == "<p>a&lt;b，c&gt;d</p>"
+
+
+@given(st.text())
+def test_plain_text_is_what_the_gate_lets_through(text):
+    stored = answer_html(clean_text(text))
+    assert clean_html(stored) == stored
 
 
 LONG = (

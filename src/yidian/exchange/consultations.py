@@ -57,10 +57,14 @@ def _identifier(kind: str, slug: str) -> bytes:
 
 
 def answer_html(text: str) -> str:
-    """An answer as rich text: markup where it has any, otherwise a paragraph a line."""
+    """An answer, in clean text, as rich text: markup where it has any, otherwise a paragraph a line.
+
+    Escaped, clean text passes the gate as it is, so that it need not: that costs 10 µs, a twentieth of a row.
+    """
     if "<" in text and _MARKUP.search(text):
         return canonical_html(clean_html(text))
-    return clean_html("".join(f"<p>{html.escape(line, quote=False)}</p>" for line in text.split("\n") if line))
+    lines = html.escape(text.replace("\xa0", " "), quote=False).split("\n")
+    return "".join(f"<p>{line}</p>" for line in lines if line)
 
 
 class _Table:

@@ -88,22 +88,17 @@ def import_foreign(
 
 @contextmanager
 def _lean_database() -> Iterator[None]:
-    """SQLite with a cache that holds the indexes' upper pages, and without mapping the file into this process.
-
-    Mapped, up to 256 MB of the database would count as the import's memory.
-    """
+    """SQLite without mapping its file, of which up to 256 MB would count as this process's memory."""
     if connection.vendor != "sqlite":
         yield
         return
     with connection.cursor() as cursor:
-        before = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("mmap_size", "cache_size")}
+        before = int(cursor.execute("PRAGMA mmap_size").fetchone()[0])
         cursor.execute("PRAGMA mmap_size=0")
-        cursor.execute("PRAGMA cache_size=-64000")
         try:
             yield
         finally:
-            for name, value in before.items():
-                cursor.execute(f"PRAGMA {name}={int(value)}")
+            cursor.execute(f"PRAGMA mmap_size={before}")
 
 
 def _percents(work: Iterable[None], stream, size: int) -> Iterator[None]:
