@@ -15,6 +15,9 @@ _SEPARATOR = "\x1f"
 
 _SURROGATE_OR_NUL = re.compile("[\ud800-\udfff\x00]")
 
+# After a figure 周 counts weeks, and the table of terms cannot hold figures; 周岁 is an age, 周围 surrounds.
+_WEEKS = re.compile(r"(?<=[0-9])( ?)周(?![圍邊歲])")
+
 # Markup that goes out byte for byte. A "<" that opens no tag ("< 40 ℃") is text.
 _MARKUP = re.compile(
     r"(<!--.*?(?:-->|\Z)"
@@ -79,7 +82,7 @@ def _convert(pieces: list[str]) -> list[str]:
     """Convert many pieces in one call, because a call costs more than a short piece."""
     joined = _SEPARATOR.join(pieces)
     if joined.count(_SEPARATOR) == len(pieces) - 1 and not _SURROGATE_OR_NUL.search(joined):
-        converted = _converter().convert(joined).split(_SEPARATOR)
+        converted = _WEEKS.sub(r"\1週", _converter().convert(joined)).split(_SEPARATOR)
         if len(converted) == len(pieces):
             return converted
     return [_convert_hostile(piece) for piece in pieces]

@@ -116,6 +116,7 @@ _SIGNS = (
     (re.compile(r"[<＜]\s*(?=\d)"), "小于"),
     (re.compile(r"(?<=\d)\s*±\s*(?=\d)"), "加减"),
     (re.compile(r"±\s*(?=\d)"), "正负"),
+    (re.compile(r"(?<!\d)−\s*(?=\d|百分之)"), "负"),
     (re.compile(r"(?<=[\da-z])\s*[×✕]\s*(?=\d)"), "乘"),
     (re.compile(r"≈\s*"), "约"),
     (re.compile(r"↑+"), "升高"),
