@@ -166,6 +166,13 @@ def test_no_file_is_too_bad_for_a_clear_answer(name, hostile, tmp_path):
     assert not (Question.objects.filter(live=True).exists() or Condition.objects.filter(live=True).exists())
 
 
+@pytest.mark.parametrize("hostile", ["entity", "laughs"])
+@pytest.mark.parametrize("name", ["medlineplus-xml", "wordpress-wxr"])
+def test_entities_are_refused_before_any_record(name, hostile):
+    (fault,) = formats.load(name).read(io.BytesIO(HOSTILE[hostile]))
+    assert isinstance(fault, Fault) and "实体" in fault.message
+
+
 @pytest.mark.parametrize("name", formats.names())
 @pytest.mark.django_db
 def test_content_arrives_unpublished_and_a_second_time_changes_nothing(name, tmp_path):
