@@ -1,5 +1,6 @@
 """Entry, the abstract base of everything that is written and reviewed, and what belongs to editing it."""
 
+import re
 from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
@@ -181,6 +182,35 @@ class Correction(Publishable):
 
     def searchable_names(self) -> list[str]:
         return []
+
+
+class Redirect(models.Model):
+    """Where an address that no page has any more leads; pages that exist always come first."""
+
+    # As long as a record's key in exchange.ImportedRecord.
+    from_path = models.CharField(
+        "旧网址", max_length=140, unique=True, help_text="以 / 开头，例如 /archives/123.html；不写 /zh-hant。"
+    )
+    to_path = models.CharField("新网址", max_length=200, help_text="本站的一页，以 / 开头，例如 /articles/…/。")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "旧网址"
+        ordering = ["from_path"]
+
+    def __str__(self) -> str:
+        return self.from_path
+
+    def clean(self):
+        super().clean()
+        if not is_local_path(self.from_path) or re.search(r"[?#\s]", self.from_path):
+            raise ValidationError({"from_path": "请写本站的旧网址：以一个 / 开头，没有空格、问号和 #。"})
+        if self.from_path.startswith("/zh-hant/"):
+            raise ValidationError({"from_path": "请写简体的网址，繁體的会跟着走。"})
+        if not is_local_path(self.to_path):
+            raise ValidationError({"to_path": "请写本站的网址，以一个 / 开头，例如 /articles/…/。"})
+        target = re.split(r"[?#]", self.to_path)[0]
+        if target == self.from_path or Redirect.objects.filter(from_path=target).exclude(pk=self.pk).exists():
+            raise ValidationError({"to_path": "那个网址也已经搬走，会绕圈。请写最后的网址。"})
 
 
 class ErrorReport(models.Model):

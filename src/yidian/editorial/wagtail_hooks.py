@@ -20,7 +20,7 @@ from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import IndexView, SnippetViewSet, SnippetViewSetGroup
 
 from yidian.editorial.actions import entry_models, publishable_models
-from yidian.editorial.models import Correction, ErrorReport
+from yidian.editorial.models import Correction, ErrorReport, Redirect
 from yidian.publication.admin import DUE_SOON, ROWS_A_PAGE, ContentForm, ContentViewSet, heavy_fields
 
 # What a panel of the home page shows at most.
@@ -84,8 +84,18 @@ class ErrorReportViewSet(SnippetViewSet):
     ]
 
 
+class RedirectViewSet(SnippetViewSet):
+    model = Redirect
+    icon = "redirect"
+    list_per_page = ROWS_A_PAGE
+    list_display = ["from_path", "to_path"]
+    search_fields = ["from_path", "to_path"]
+    copy_view_enabled = False
+    panels = [FieldPanel("from_path"), FieldPanel("to_path")]
+
+
 class CorrectionsGroup(SnippetViewSetGroup):
-    items = (CorrectionViewSet, ErrorReportViewSet)
+    items = (CorrectionViewSet, ErrorReportViewSet, RedirectViewSet)
     menu_label = "更正"
     menu_name = "corrections"
     menu_icon = "resubmit"

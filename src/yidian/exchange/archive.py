@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 
-from yidian.exchange.documents import FOLDERS, IMAGE_NAME, LISTS, MAX_DOCUMENT, MAX_LIST, Problem
+from yidian.exchange.documents import DRAFT_LISTS, FOLDERS, IMAGE_NAME, LISTS, MAX_DOCUMENT, MAX_LIST, Problem
 
 # 20 times the files of the largest site that was measured; a directory of so many costs about 500 MB of memory.
 MAX_FILES = 500_000
@@ -28,7 +28,9 @@ def is_bundle_file(name: str) -> bool:
     folder, _, file = name.rpartition("/")
     if folder == "images" and IMAGE_NAME.fullmatch(file):
         return True
-    return name == "bundle.yaml" or name in LISTS or (f"{folder}/" in FOLDERS and file.endswith(".md"))
+    if name == "bundle.yaml" or name in LISTS or name in DRAFT_LISTS:
+        return True
+    return f"{folder}/" in FOLDERS and file.endswith(".md")
 
 
 def _is_beside(name: str) -> bool:
@@ -45,7 +47,7 @@ def _is_beside(name: str) -> bool:
 def _limit(name: str) -> int:
     if name.startswith("images/") and name not in LISTS:
         return settings.WAGTAILIMAGES_MAX_UPLOAD_SIZE
-    return MAX_LIST if name in LISTS else MAX_DOCUMENT
+    return MAX_LIST if name in LISTS or name in DRAFT_LISTS else MAX_DOCUMENT
 
 
 class Files:

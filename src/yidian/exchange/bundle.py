@@ -26,6 +26,7 @@ from yidian.exchange.documents import (
     Record,
     Reference,
     answer_slug,
+    is_draft_path,
     read_file,
     read_header,
     written_document,
@@ -40,7 +41,10 @@ from yidian.exchange.rows import (
     assign,
     assign_answer_body,
     assign_body,
+    assign_related,
     digest_of,
+    draft_of_row,
+    own_values,
     values_of_row,
     values_of_rows,
     write_related,
@@ -100,10 +104,18 @@ def self_references(kind: Kind) -> set[str]:
 
 
 def records_of(files: Files, kind: Kind) -> list[str]:
-    """Paths of the files that hold records of a kind."""
+    """Paths of the files that hold records of a kind; not those of unpublished changes."""
     if kind.is_folder:
-        return files.inside(kind.path)
+        return [path for path in files.inside(kind.path) if not is_draft_path(path)]
     return [kind.path] if kind.path in files else []
+
+
+def drafts_of(files: Files, kind: Kind) -> list[str]:
+    """Paths of the files that hold unpublished changes of a kind's public records."""
+    if kind.is_folder:
+        return [path for path in files.inside(kind.path) if is_draft_path(path)]
+    path = kind.draft_path_of("")
+    return [path] if kind.has_drafts and path in files else []
 
 
 @dataclass
@@ -119,6 +131,9 @@ class _Import:
     coming: set[str] = field(default_factory=set)  # records of the kind at hand that this bundle brings
     seen: dict[str, str] = field(default_factory=dict)  # digests of the kind at hand as last imported or exported
     later: list[tuple[Record, bool]] = field(default_factory=list)  # whose references to their own kind are open
+    drafted: set[str] = field(default_factory=set)  # of the kind at hand: with unpublished changes in this bundle,
+    written: set[str] = field(default_factory=set)  # written by this import,
+    refused: set[str] = field(default_factory=set)  # and refused
 
     def run(self) -> Counts:
         for problem in self.files.problems:
@@ -133,7 +148,7 @@ class _Import:
             paths = records_of(self.files, kind)
             if kind.name == "image":
                 self.check_strays()
-            if paths:
+            if paths or drafts_of(self.files, kind):
                 self.import_kind(kind, paths)
         return self.counts
 
@@ -161,6 +176,7 @@ class _Import:
         self.seen = dict(ImportedRecord.objects.filter(kind=kind.name).values_list("key", "digest"))
         self.later = []
         self.coming = self.promised(kind, paths) if self_references(kind) else set()
+        drafts = self.read_drafts(kind)
         for path in self.progress(paths, len(paths), kind.model._meta.verbose_name):
             parsed = read_file(path, self.files.read(path))
             for problem in parsed.problems:
@@ -171,6 +187,20 @@ class _Import:
         for record, created in self.later:
             with transaction.atomic():
                 self.settle_later(kind, record, created)
+        self.coming = set()
+        for record in drafts:
+            with transaction.atomic():
+                self.import_draft(kind, record)
+
+    def read_drafts(self, kind: Kind) -> list[Record]:
+        """The unpublished changes that this bundle brings, which come in after the pages themselves."""
+        drafts: list[Record] = []
+        for path in drafts_of(self.files, kind):
+            parsed = read_file(path, self.files.read(path))
+            self.reject(parsed.problems, parsed.rejected)
+            drafts += parsed.records
+        self.drafted, self.written, self.refused = {record.key for record in drafts}, set(), set()
+        return drafts
 
     def promised(self, kind: Kind, paths: list[str]) -> set[str]:
         """Keys that this bundle will bring, less those whose references lead nowhere."""
@@ -199,6 +229,7 @@ class _Import:
             problems, row, before, values = self.plan(kind, record)
             if problems:
                 self.reject(problems)
+                self.refused.add(record.key)
                 continue
             if before == values:
                 self.counts.unchanged += 1
@@ -219,7 +250,9 @@ class _Import:
                         self.write(kind, record, row, values, created)
                 except IntegrityError:
                     self.reject([record.problem("", "和网站上已有的内容冲突（编号或名称重复），没有导入")])
+                    self.refused.add(record.key)
                     continue
+                self.written.add(record.key)
                 if isinstance(row, Publishable):
                     changed.append(row)
             self.counts.created += created
@@ -244,15 +277,14 @@ class _Import:
             for each in record.references
             if (record_problem := self.missing(kind, record, each)) is not None
         ]
-        column = "bundle_name" if kind.key == "file" else "slug"
-        row = kind.model.objects.filter(**{column: record.key}).first()
+        row = kind.model.objects.filter(**{kind.column: record.key}).first()
         values = dict(record.values)
         if kind.name == "image":
             problems += self.add_picture(record, values)
         if problems:
             return problems, row, None, values
         if row is None:
-            row = kind.model(**{column: record.key})
+            row = kind.model(**{kind.column: record.key})
             return self.faults(kind, record, row, values, new=True), row, None, values
         before = self.values_now(kind, row)
         problems = self.keep_identity(kind, record, before, values)
@@ -311,7 +343,9 @@ class _Import:
         advice = "用 --dry-run 看差别；先 yidian export 取回再改，或加 --overwrite 覆盖"
         rows = [row, *(Answer.objects.filter(question=row) if kind.name == "question" else [])]
         rows = [each for each in rows if isinstance(each, Publishable)]
-        if any(each.live and each.has_unpublished_changes for each in rows):
+        changes = draft_of_row(kind, row, self.keys)
+        known = record.key in self.drafted and self.seen.get(_draft_key(record.key)) == digest_of(changes or {})
+        if changes is not None and not known:
             return [record.problem("", f"编辑有还没公开的修改，没有覆盖。{advice}")]
         if any(each.locked for each in rows):
             return [record.problem("", f"编辑锁定了这一页，没有覆盖。{advice}")]
@@ -348,6 +382,100 @@ class _Import:
             ]
         return []
 
+    # unpublished changes of public records: planned and written one by one, after the records themselves
+
+    def import_draft(self, kind: Kind, record: Record) -> None:
+        main = kind.path_of(record.key)
+        if record.key in self.refused:
+            self.reject([record.problem("", f"{main} 里的这一条没有导入，这份没公开的修改也没有；先改好它")])
+            return
+        row = kind.model.objects.filter(slug=record.key).first()
+        if row is None and self.dry_run and self.keys.pk(kind.name, record.key) is not None:
+            self.counts.created += 1
+            self.report(f"新增 {record.file} {record.key}" if not kind.is_folder else f"新增 {record.file}")
+            return
+        if row is None:
+            self.reject([record.problem("", f"网站上没有这一条，不知道是谁的修改；没公开过的内容写进 {main}")])
+            return
+        problems = [found for each in record.references if (found := self.missing(kind, record, each)) is not None]
+        before = draft_of_row(kind, row, self.keys)
+        values, faults = self.draft_wanted(kind, record, row)
+        problems += faults
+        if not problems and before != values and not self.overwrite:
+            problems = self.draft_conflict(record, row, before)
+        if not problems and before != values:
+            problems = self.faults(kind, record, row, values or {}, new=False)
+        if problems:
+            self.reject(problems)
+            return
+        key = _draft_key(record.key)
+        if before == values:
+            self.counts.unchanged += 1
+        else:
+            created = before is None and key not in self.seen
+            if self.dry_run:
+                self.say_change(kind, record.key, before, values or {}, record.file)
+            else:
+                self.write_draft(kind, row, values)
+            self.counts.created += created
+            self.counts.updated += not created
+        if not self.dry_run and values is not None:
+            self.remember(kind, key, values, created=False)
+
+    def draft_wanted(self, kind: Kind, record: Record, row) -> tuple[dict | None, list[Problem]]:
+        """The changes that a file asks for, less what is public already; None when nothing is left."""
+        public = values_of_row(kind, row, self.keys)
+        answers, problems = [], []
+        held = {answer["id"]: answer for answer in public.get("answers", [])}
+        for answer in record.values.get("answers", []):
+            now = held.get(answer["id"])
+            if now is None or "status" in now or answer.get("slug") != now.get("slug"):
+                message = f"回答 {answer['id']} 还没有公开：把它写进 {kind.path_of(record.key)}"
+                problems.append(record.problem("answers", message))
+            elif answer != own_values(now):
+                answers.append(answer)
+        own = {name: value for name, value in record.values.items() if name != "answers"}
+        same = own == own_values(public)
+        if not row.live and not same:
+            problems.append(record.problem("", f"这一条还没有公开：把修改写进 {kind.path_of(record.key)}"))
+        if same and not answers:
+            return None, problems
+        return own | ({"answers": answers} if answers else {}), problems
+
+    def draft_conflict(self, record: Record, row, before: dict | None) -> list[Problem]:
+        if record.key in self.written:
+            return []
+        seen = self.seen.get(_draft_key(record.key))
+        advice = "先 yidian export 取回再改，或加 --overwrite 覆盖"
+        if row.locked:
+            return [record.problem("", f"编辑锁定了这一页，没有覆盖。{advice}")]
+        if before is None and seen:
+            return [record.problem("", f"编辑已经公开或放弃了这份修改，没有再导入。{advice}")]
+        if before is not None and seen != digest_of(before):
+            return [record.problem("", f"编辑有更新的、还没公开的修改，没有覆盖。{advice}")]
+        return []
+
+    def write_draft(self, kind: Kind, row, values: dict | None) -> None:
+        values = values or {}
+        wanted = {answer_slug(row.slug, answer): answer for answer in values.get("answers", [])}
+        if kind.name == "question":
+            for answer in Answer.objects.filter(question=row, live=True):
+                if made := wanted.get(answer.slug):
+                    assign(ANSWER_FIELDS, answer, made, self.keys)
+                    assign_answer_body(answer, made, self.keys)
+                    _save_changes(answer, made)
+                elif answer.has_unpublished_changes:
+                    _renew_revision(answer)
+        row = kind.model.objects.get(pk=row.pk)
+        own = {name: value for name, value in values.items() if name != "answers"}
+        if own and own != own_values(values_of_row(kind, row, self.keys)):
+            assign(kind.fields, row, own, self.keys)
+            assign_body(kind, row, own, self.keys)
+            assign_related(kind, row, own, self.keys)
+            _save_changes(row, own)
+        elif row.live and row.has_unpublished_changes:
+            _renew_revision(row)
+
     # writing: each inside its file's transaction
 
     def write(self, kind: Kind, record: Record, row, values: dict, created: bool) -> None:
@@ -355,26 +483,30 @@ class _Import:
             self.write_picture(record, row, values)
         else:
             self.write_row(kind, record, row, values)
-        self.keys.add(kind.name, record.key, row.pk)
         now = values
         own = self_references(kind)
-        if any(
+        is_open = any(
             each.field in own and self.keys.pk(kind.name, each.key) is None
             for each in record.references
             if each.kind == kind.name
-        ):
+        )
+        self.keys.add(kind.name, record.key, row.pk)
+        if is_open:
             self.later.append((record, created))
             now = self.values_now(kind, row)
         self.remember(kind, record.key, now, created=created)
 
     def write_row(self, kind: Kind, record: Record, row, values: dict) -> None:
+        if not isinstance(row, Publishable):
+            row.save()
+            return
         assign_body(kind, row, values, self.keys)
         _set_live(row, values)
         row.save()
         write_related(kind, row, values, self.keys)
         if kind.name == "question":
             self.write_answers(row, values.get("answers", []))
-        _renew_revision(row)
+        _renew_revision(row, values)
 
     def write_answers(self, question: Question, answers: list[dict]) -> None:
         held = {answer.slug: answer for answer in Answer.objects.filter(question=question)}
@@ -388,7 +520,7 @@ class _Import:
             assign_answer_body(row, values, self.keys)
             _set_live(row, values)
             row.save()
-            _renew_revision(row)
+            _renew_revision(row, values)
         for row in held.values():
             row.delete()
 
@@ -421,7 +553,7 @@ class _Import:
         assign(kind.fields, row, record.values, self.keys)
         row.save()
         write_related(kind, row, record.values, self.keys, only=self_references(kind))
-        _renew_revision(row)
+        _renew_revision(row, record.values)
         self.remember(kind, record.key, self.values_now(kind, row), created=created)
         after_change(row)
 
@@ -450,7 +582,7 @@ class _Import:
 
 
 def _set_live(row: Publishable, values: dict) -> None:
-    row.live = values.get("status") != "draft"
+    row.live = "status" not in values
     row.has_unpublished_changes = not row.live
     if row.live:
         row.last_published_at = timezone.now()
@@ -458,14 +590,31 @@ def _set_live(row: Publishable, values: dict) -> None:
         row.expired = False
 
 
-def _renew_revision(row: Publishable) -> None:
-    """An editor opens the newest revision: where there is one, the import becomes a newer one."""
-    if not row.latest_revision_id:
+def _renew_revision(row: Publishable, values: dict | None = None) -> None:
+    """An editor opens the newest revision: where there is one, or a moment waits for one, the import is a newer one."""
+    scheduled = bool(values) and values.get("status") == "scheduled"
+    if not row.latest_revision_id and not scheduled:
         return
-    revision = row.save_revision(clean=False)
+    revision = _save_revision(row, scheduled)
     type(row).objects.filter(pk=row.pk).update(
         live_revision=revision if row.live else None, has_unpublished_changes=not row.live
     )
+
+
+def _save_changes(row: Publishable, values: dict) -> None:
+    """Keeps what the row holds in memory as its unpublished changes."""
+    _save_revision(row, values.get("status") == "scheduled")
+
+
+def _save_revision(row: Publishable, scheduled: bool):
+    revision = row.save_revision(clean=False, approved_go_live_at=row.go_live_at if scheduled else None)
+    row.revisions.exclude(pk=revision.pk).filter(approved_go_live_at__isnull=False).update(approved_go_live_at=None)
+    return revision
+
+
+def _draft_key(key: str) -> str:
+    """The key under which unpublished changes are remembered; no slug has a full stop."""
+    return f"{key}.draft"
 
 
 def _pages_with_picture(pk: int) -> Iterable:
@@ -484,7 +633,8 @@ def export_bundle(
     """Writes all content to a folder or a .zip and answers how many records there were.
 
     The same content gives the same bytes. What was written is remembered, so that it may be edited outside and
-    imported again; changes of public content that an editor has not published yet stay on the site.
+    imported again. Changes of public content that an editor has not published yet stand in files of their own; where
+    an older version waits for its moment behind a newer draft, the draft goes out and `report` says so.
     """
     _name_pictures()
     keys = Keys()
@@ -499,29 +649,57 @@ def export_bundle(
             elif kind.name == "image":
                 count += _export_pictures(kind, keys, writer, progress, report)
             else:
-                count += _export_kind(kind, keys, writer, progress)
+                count += _export_kind(kind, keys, writer, progress, report)
     return count
 
 
-def _export_kind(kind: Kind, keys: Keys, writer, progress: Progress) -> int:
+def _export_kind(kind: Kind, keys: Keys, writer, progress: Progress, report) -> int:
     # sorted here: databases sort by their own collation
-    every = sorted(kind.model.objects.values_list("slug", "pk"))
+    every = sorted(kind.model.objects.values_list(kind.column, "pk"))
     chunks = [every[start : start + CHUNK] for start in range(0, len(every), CHUNK)]
     listed: list[tuple[str, dict]] = []
+    drafts: list[tuple[str, dict]] = []
     for chunk in progress(chunks, len(chunks), kind.model._meta.verbose_name):
         rows = kind.model.objects.in_bulk([pk for _, pk in chunk])
-        found = [rows[pk] for _, pk in chunk if pk in rows]
+        found = [(key, rows[pk]) for key, pk in chunk if pk in rows]
+        changed = _changed(kind, [row for _, row in found], report)
         digests = {}
-        for row, values in zip(found, values_of_rows(kind, found, keys), strict=True):
-            digests[row.slug] = digest_of(values)
+        for (key, row), values in zip(found, values_of_rows(kind, [row for _, row in found], keys), strict=True):
+            digests[key] = digest_of(values)
+            changes = draft_of_row(kind, row, keys) if row.pk in changed else None
+            if changes is not None:
+                digests[_draft_key(key)] = digest_of(changes)
             if kind.is_folder:
-                writer.write(kind.path_of(row.slug), written_document(kind, row.slug, values).encode())
+                writer.write(kind.path_of(key), written_document(kind, key, values).encode())
+                if changes is not None:
+                    writer.write(kind.draft_path_of(key), written_document(kind, key, changes).encode())
             else:
-                listed.append((row.slug, values))
+                listed.append((key, values))
+                drafts += [(key, changes)] if changes is not None else []
         _remember_all(kind, digests)
-    if listed:
-        writer.write(kind.path, written_list(kind, listed).encode())
+        gone = [_draft_key(key) for key, _ in found if _draft_key(key) not in digests]
+        ImportedRecord.objects.filter(kind=kind.name, key__in=gone).delete()
+    for path, records in ((kind.path, listed), (kind.draft_path_of(""), drafts)):
+        if records:
+            writer.write(path, written_list(kind, records).encode())
     return len(every)
+
+
+def _changed(kind: Kind, rows: list, report) -> set[int]:
+    """Which rows may have unpublished changes, their answers' among them."""
+    if not kind.has_drafts:
+        return set()
+    held = [row for row in rows if row.has_unpublished_changes]
+    changed = {row.pk for row in held if row.live}
+    if kind.name == "question":
+        answers = Answer.objects.filter(question__in=rows, has_unpublished_changes=True)
+        held += answers
+        changed |= {answer.question_id for answer in answers if answer.live}
+    for row in held:
+        waiting = row.scheduled_revision if row.latest_revision_id else None
+        if waiting and waiting.pk != row.latest_revision_id:
+            report(f"{kind.path} {row.slug}: 有一版排定了公开时间，又有更新的草稿；只导出了草稿")
+    return changed
 
 
 def _export_pictures(kind: Kind, keys: Keys, writer, progress: Progress, report) -> int:
@@ -577,10 +755,9 @@ def remove_brought(title: str, report: Callable[[str], None] = lambda line: None
     removed = 0
     for kind in reversed(KINDS.values()):
         held = ImportedRecord.objects.filter(brought_by__title=title, kind=kind.name)
-        column = "bundle_name" if kind.key == "file" else "slug"
         for key in list(held.order_by("key").values_list("key", flat=True)):
             with transaction.atomic():
-                row = kind.model.objects.filter(**{column: key}).first()
+                row = kind.model.objects.filter(**{kind.column: key}).first()
                 if row is not None and (why := _needed(kind, row)):
                     report(f"{row}：{why}，没有删除")
                     continue
@@ -588,6 +765,7 @@ def remove_brought(title: str, report: Callable[[str], None] = lambda line: None
                     _delete(row)
                     removed += 1
                 held.filter(key=key).delete()
+                ImportedRecord.objects.filter(kind=kind.name, key=_draft_key(key)).delete()
     if not ImportedRecord.objects.filter(brought_by__title=title).exists():
         ImportedBundle.objects.filter(title=title).delete()
     return removed

@@ -10,7 +10,7 @@ from django.urls import Resolver404, resolve
 
 from yidian.evidence.models import Basis
 from yidian.exchange.archive import BundleError, Files, open_bundle
-from yidian.exchange.bundle import records_of
+from yidian.exchange.bundle import drafts_of, records_of
 from yidian.exchange.documents import KINDS, Kind, Problem, Record, read_file, read_header
 from yidian.exchange.pictures import picture_fault
 from yidian.publication.richtext import CITATION
@@ -44,8 +44,7 @@ class _Known:
             return  # connecting would make an empty file
         try:
             for kind in KINDS.values():
-                column = "bundle_name" if kind.key == "file" else "slug"
-                self.keys[kind.name].update(kind.model.objects.values_list(column, flat=True))
+                self.keys[kind.name].update(kind.model.objects.values_list(kind.column, flat=True))
         except DatabaseError:
             return
 
@@ -69,11 +68,14 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
         problems = list(files.problems)
         listed: set[str] = set()
         for kind in KINDS.values():
-            for path in records_of(files, kind):
+            for path in [*records_of(files, kind), *drafts_of(files, kind)]:
                 parsed = read_file(path, files.read(path))
                 problems += parsed.problems
                 for record in parsed.records:
                     problems += _faults(kind, record, known.keys)
+                    if record.draft and record.key not in known.keys[kind.name]:
+                        message = f"没有这一条，不知道是谁的修改；没公开过的内容写进 {kind.path_of(record.key)}"
+                        problems.append(record.problem("", message))
                     if kind.name == "image":
                         listed.add(record.key)
                         problems += _picture_faults(record, files)

@@ -7,18 +7,19 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from yidian.answers.models import Answer, Question
 from yidian.editorial.blocks import CareLevel, HealthAspect, Phase
-from yidian.editorial.models import MAX_CARE_CARDS, Correction, Illustration
+from yidian.editorial.models import MAX_CARE_CARDS, Correction, Illustration, Redirect
 from yidian.encyclopedia.models import ActionGuide, Article, Condition, MedicalCode
 from yidian.evidence.models import Claim, Source
 from yidian.exchange.markdown import MarkdownError, html_to_markdown, markdown_to_html
 from yidian.exchange.yaml_text import Node, YamlError, read_yaml, written_lines, written_word
 from yidian.people.models import Credential, Department, Hospital, Physician
 from yidian.publication.models import derived_identifier, valid_slug
-from yidian.publication.richtext import CITATION, clean_text
+from yidian.publication.richtext import CITATION, clean_text, is_local_path
 from yidian.terms.models import BodyPart, GlossaryTerm, Population
 
 FORMAT = "yidian-bundle/1"
@@ -29,6 +30,9 @@ MAX_LIST = 64 * 1024 * 1024
 
 _SLUG = re.compile(valid_slug.regex.pattern)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Moments are written in one time zone, wherever the site stands, so that equal content is equal text.
+ZONE = ZoneInfo("Asia/Shanghai")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(?::\d{2})?")
 _PLAIN = {"text", "paragraphs", "choice", "one", "uuid"}
 
 
@@ -37,7 +41,7 @@ class Field:
     """One field of a record: its name in the file, its shape, and the model's attribute that holds it."""
 
     name: str
-    shape: str  # text paragraphs choice date flag uuid one many slugs names lines records
+    shape: str  # text paragraphs choice date moment flag uuid one many slugs names lines records
     attr: str = ""
     required: bool = False
     kind: str = ""  # of "one" and "many": what it refers to
@@ -75,6 +79,36 @@ class Kind:
     def path_of(self, key: str) -> str:
         return f"{self.path}{key}.md" if self.is_folder else self.path
 
+    @property
+    def column(self) -> str:
+        """The model's column that holds a record's key."""
+        return {"file": "bundle_name", "from": "from_path"}.get(self.key, self.key)
+
+    @property
+    def has_drafts(self) -> bool:
+        return any(each.name == "status" for each in self.fields)
+
+    def draft_path_of(self, key: str) -> str:
+        """Where unpublished changes of a public record stand: beside it."""
+        return re.sub(r"\.(md|yaml)$", r".draft.\1", self.path_of(key))
+
+    @property
+    def draft_fields(self) -> tuple[Field, ...]:
+        """The fields of unpublished changes: those of the record, which has its identifier already."""
+        return _draft_fields(self.fields)
+
+
+def _draft_fields(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    made = []
+    for each in fields:
+        if each.name == "status":
+            made.append(replace(each, choices=("draft", "scheduled"), default="draft"))
+        elif each.name == "answers":
+            made.append(replace(each, fields=_draft_fields(each.fields)))
+        elif each.name != "identifier":
+            made.append(each)
+    return tuple(made)
+
 
 def _fields(model, *fields: Field) -> tuple[Field, ...]:
     return tuple(each.of(model) for each in fields)
@@ -82,7 +116,9 @@ def _fields(model, *fields: Field) -> tuple[Field, ...]:
 
 _SLUG_FIELD = Field("slug", "text", required=True)
 _LIFE = (
-    Field("status", "choice", choices=("live", "draft"), default="live"),
+    Field("status", "choice", choices=("live", "draft", "scheduled"), default="live"),
+    Field("go_live_at", "moment"),
+    Field("expire_at", "moment"),
     Field("identifier", "uuid"),
     Field("origin", "text"),
     Field("licence", "text"),
@@ -160,14 +196,14 @@ def _entry(name: str, model, path: str, body: str, *own: str) -> Kind:
         Field("do", "lines"),
         Field("dont", "lines"),
         _CARE_ADVICE,
-        _LIFE[0],
+        *_LIFE[:3],
         Field("date_published", "date", required=True),
         Field("date_modified", "date"),
         Field("author", "one", kind="physician"),
         Field("reviewer", "one", kind="physician"),
         Field("last_review_date", "date"),
         Field("review_due", "date"),
-        *_LIFE[1:],
+        *_LIFE[3:],
         _ANSWERS,
     )
     some = {"kind", "detail", "about", "broader", "codes", "keywords", "answers"}
@@ -300,10 +336,22 @@ KINDS: dict[str, Kind] = {
             Field("text", "paragraphs", required=True),
             Field("date_published", "date", required=True),
         ),
+        Kind(
+            "redirect",
+            Redirect,
+            "redirects.yaml",
+            _fields(
+                Redirect,
+                Field("from", "text", attr="from_path", required=True),
+                Field("to", "text", attr="to_path", required=True),
+            ),
+            key="from",
+        ),
     )
 }
 LISTS = {kind.path: kind for kind in KINDS.values() if not kind.is_folder}
 FOLDERS = {kind.path: kind for kind in KINDS.values() if kind.is_folder}
+DRAFT_LISTS = {kind.draft_path_of(""): kind for kind in LISTS.values() if kind.has_drafts}
 
 
 @dataclass(frozen=True)
@@ -343,6 +391,7 @@ class Record:
     lines: dict[str, int] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     links: list[tuple[str, int]] = field(default_factory=list)  # addresses inside the site, with their lines
+    draft: bool = False  # unpublished changes of a public record
 
     def problem(self, name: str, message: str, level: str = "error") -> Problem:
         return Problem(self.file, self.lines.get(name, self.line), name, message, level)
@@ -372,14 +421,16 @@ def read_file(path: str, data: bytes) -> Parsed:
     """The records of one file of a bundle."""
     parsed = Parsed()
     try:
-        if len(data) > (MAX_LIST if path in LISTS else MAX_DOCUMENT):
+        lists = LISTS | DRAFT_LISTS
+        if len(data) > (MAX_LIST if path in lists else MAX_DOCUMENT):
             raise ValueError("文件太大，请分成几份")
         text = decode(path, data)
-        if path in LISTS:
-            _read_list(LISTS[path], path, text, parsed)
+        if path in lists:
+            _read_list(lists[path], path, text, parsed)
         else:
             folder, _, name = path.rpartition("/")
-            _read_document(FOLDERS[folder + "/"], path, name.removesuffix(".md"), text, parsed)
+            key = name.removesuffix(".md").removesuffix(".draft")
+            _read_document(FOLDERS[folder + "/"], path, key, text, parsed)
     except YamlError as error:
         parsed.problems.append(Problem(path, error.line, "", error.message))
         parsed.rejected += 1
@@ -414,6 +465,11 @@ def written_header(title: str, licence: str) -> str:
     return "\n".join(lines + ([f"licence: {written_word(licence)}"] if licence else [])) + "\n"
 
 
+def is_draft_path(path: str) -> bool:
+    """Whether a file of a bundle holds unpublished changes."""
+    return path.endswith((".draft.md", ".draft.yaml"))
+
+
 def _read_list(kind: Kind, path: str, text: str, parsed: Parsed) -> None:
     top = read_yaml(text)
     if not isinstance(top.value, list):
@@ -421,9 +477,14 @@ def _read_list(kind: Kind, path: str, text: str, parsed: Parsed) -> None:
     seen: set[str] = set()
     for node in top.value:
         reader = _FieldReader(path)
-        values = reader.map(node, kind.fields)
+        values = reader.map(node, kind.draft_fields if reader.draft else kind.fields)
         key = values.pop(kind.key, "")
         _check_key(kind, key, reader, node.line)
+        if kind.name == "redirect" and (to := values.get("to")):
+            if is_local_path(to):
+                reader.links.append((to, reader.lines["to"]))
+            else:
+                reader.complain("to", "写本站的网址，以一个 / 开头", node.line)
         if key and key in seen:
             reader.complain(kind.key, f"{key} 在这个文件里出现了两次，请留下一条", node.line)
         seen.add(key)
@@ -436,24 +497,48 @@ def _check_key(kind: Kind, key: str, reader: "_FieldReader", line: int) -> None:
     if kind.key == "file":
         if not IMAGE_NAME.fullmatch(key) or len(key) > 100:
             reader.complain("file", "文件名只用小写字母、数字、点和短横线，以 svg、png、jpg 或 webp 结尾", line)
+    elif kind.key == "from":
+        if not is_local_path(key) or re.search(r"[?#\s]", key) or key.startswith("/zh-hant/"):
+            reader.complain("from", "写本站的旧网址：以一个 / 开头，没有空格、问号和 #，不写 /zh-hant", line)
     elif not _SLUG.fullmatch(key) or len(key) > 100:
         reader.complain("slug", f"{key} 不能作网址：只用小写拼音字母、数字和短横线，例如 xiaotui-choujin", line)
 
 
 def _finish(kind: Kind, key: str, values: dict, reader: "_FieldReader", line: int, parsed: Parsed) -> None:
     """Adds the record, or its problems when one of them is an error."""
-    if values.get("status") == "draft":
-        # a draft may still miss what a public page must have; not its name
+    status = values.get("status", "draft" if reader.draft else "live")
+    if status == "draft":
+        # a draft may still miss what a public page must have; not its name, nor what tells it from others
         reader.problems = [
-            each for each in reader.problems if each.field == "name" or not each.message.startswith("缺")
+            each for each in reader.problems if each.field in {"name", kind.key} or not each.message.startswith("缺")
         ]
+    if status == "scheduled" and kind.body:
+        # the day on which it becomes public is not written before
+        reader.problems = [
+            each for each in reader.problems if each.field != "date_published" or not each.message.startswith("缺")
+        ]
+    _check_moments(values, status, reader, "")
+    for answer in values.get("answers", []):
+        _check_moments(answer, answer.get("status", "draft" if reader.draft else "live"), reader, "answers.")
     parsed.problems += reader.problems
     if any(problem.level == "error" for problem in reader.problems):
         parsed.rejected += 1
         return
     if values.get("identifier") == str(derived_identifier(kind.name, key)):
         del values["identifier"]
-    parsed.records.append(Record(kind, key, values, reader.file, line, reader.lines, reader.references, reader.links))
+    parsed.records.append(
+        Record(kind, key, values, reader.file, line, reader.lines, reader.references, reader.links, reader.draft)
+    )
+
+
+def _check_moments(values: dict, status: str, reader: "_FieldReader", prefix: str) -> None:
+    go_live, expire = values.get("go_live_at"), values.get("expire_at")
+    if status == "scheduled" and not go_live:
+        reader.complain(f"{prefix}go_live_at", "status 是 scheduled 时，要写什么时候公开")
+    if status == "live" and go_live:
+        reader.complain(f"{prefix}go_live_at", "已经公开的内容没有定时公开：写 status: scheduled，或删掉这一行")
+    if go_live and expire and expire <= go_live:
+        reader.complain(f"{prefix}expire_at", "撤下的时刻要晚于公开的时刻")
 
 
 def _read_document(kind: Kind, path: str, key: str, text: str, parsed: Parsed) -> None:
@@ -463,7 +548,8 @@ def _read_document(kind: Kind, path: str, key: str, text: str, parsed: Parsed) -
     if end < 0:
         raise YamlError(1, "缺少结束各字段的那一行“---”")
     reader = _FieldReader(path)
-    values = reader.map(read_yaml(text[4 : end + 1], first_line=2), kind.fields)
+    fields = kind.draft_fields if reader.draft else kind.fields
+    values = reader.map(read_yaml(text[4 : end + 1], first_line=2), fields)
     _check_key(kind, key, reader, 1)
     first = text.count("\n", 0, end) + 3
     sections = _sections(text[end + 5 :], first, kind.body, reader)
@@ -691,6 +777,7 @@ class _FieldReader:
 
     def __init__(self, file: str):
         self.file = file
+        self.draft = is_draft_path(file)
         self.problems: list[Problem] = []
         self.references: list[Reference] = []
         self.links: list[tuple[str, int]] = []
@@ -774,6 +861,15 @@ class _FieldReader:
             self.complain(name, f"“{text}”不是日期，写成 2026-11-22 这样", line)
         return text
 
+    def _moment(self, each: Field, text: str, line: int, name: str) -> str:
+        try:
+            if not _MOMENT.fullmatch(text):
+                raise ValueError
+            return written_moment(datetime.fromisoformat(text).replace(tzinfo=ZONE))
+        except ValueError:
+            self.complain(name, f"“{text}”不是时刻，写成 2026-11-22 08:00 这样（北京时间）", line)
+        return text
+
     def _flag(self, each: Field, text: str, line: int, name: str) -> bool:
         if text not in {"true", "false"}:
             self.complain(name, "只能写 true 或 false", line)
@@ -824,6 +920,12 @@ class _FieldReader:
         if each.limit and len(node.value) > each.limit:
             self.complain(name, f"最多 {each.limit} 条，现在有 {len(node.value)} 条", node.line)
         return [self.map(item, each.fields, f"{name}.") for item in node.value]
+
+
+def written_moment(moment: datetime) -> str:
+    """A moment as files write it: Beijing time, seconds only where there are any."""
+    local = moment.astimezone(ZONE)
+    return f"{local:%Y-%m-%d %H:%M:%S}" if local.second else f"{local:%Y-%m-%d %H:%M}"
 
 
 def written_document(kind: Kind, key: str, values: dict) -> str:
@@ -913,7 +1015,7 @@ def _written_fields(fields: Iterable[Field], values: dict, indent: int) -> list[
             lines.append(f"{name} [{', '.join(written_word(item, in_flow=True) for item in value)}]")
         elif each.shape == "flag":
             lines.append(f"{name} true")
-        elif each.shape == "date":
+        elif each.shape in {"date", "moment"}:
             lines.append(f"{name} {value}")
         elif each.shape == "paragraphs":
             lines.append(f"{name} {written_lines(value, indent + 2)}")

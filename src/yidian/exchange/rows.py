@@ -5,12 +5,13 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.utils import timezone
 
 from yidian.answers.models import Answer
 from yidian.encyclopedia.models import MedicalCode
-from yidian.exchange.documents import ANSWER_FIELDS, KINDS, Field, Kind, sorted_answers
+from yidian.exchange.documents import ANSWER_FIELDS, KINDS, ZONE, Field, Kind, sorted_answers, written_moment
 from yidian.exchange.markdown import canonical_html
 from yidian.people.models import Credential
 from yidian.publication.models import NAMESPACE, Publishable, derived_identifier
@@ -33,7 +34,7 @@ class Keys:
 
     def _load(self, kind: str) -> None:
         if kind not in self._pk:
-            column = "bundle_name" if kind == "image" else "slug"
+            column = KINDS[kind].column
             pairs = KINDS[kind].model.objects.exclude(**{column: ""}).values_list("pk", column)
             self._key[kind] = dict(pairs)
             self._pk[kind] = {key: pk for pk, key in self._key[kind].items()}
@@ -70,6 +71,47 @@ def values_of_row(kind: Kind, row, keys: Keys) -> dict:
     return values_of_rows(kind, [row], keys)[0]
 
 
+def draft_of_row(kind: Kind, row, keys: Keys) -> dict | None:
+    """The canonical values of an editor's unpublished changes to a public row; None when nothing differs.
+
+    A question's name those of its public answers too, and are then there also when the question itself has none.
+    """
+    if not isinstance(row, Publishable):
+        return None
+    answers = []
+    if kind.name == "question":
+        held = Answer.objects.filter(question=row, live=True, has_unpublished_changes=True).order_by("pk")
+        answers = [made for answer in held if (made := _draft_of_answer(row.slug, answer, keys)) is not None]
+    public = own_values(values_of_row(kind, row, keys))
+    changed = public
+    if row.live and row.has_unpublished_changes and row.latest_revision_id:
+        changed = own_values(_values(kind, row, _related(kind, [row.pk])[row.pk], keys, draft=True))
+        if is_scheduled(row):
+            changed["status"] = "scheduled"
+    if changed == public and not answers:
+        return None
+    return changed | ({"answers": sorted_answers(answers)} if answers else {})
+
+
+def own_values(values: dict) -> dict:
+    """What a draft says of a record itself: all but its state, its identifier and its answers."""
+    return {name: value for name, value in values.items() if name not in {"status", "identifier", "answers"}}
+
+
+def _draft_of_answer(question: str, row: Answer, keys: Keys) -> dict | None:
+    if not row.latest_revision_id:
+        return None
+    public, changed = (own_values(_answer(question, row, keys, draft=draft)) for draft in (False, True))
+    if is_scheduled(row):
+        changed["status"] = "scheduled"
+    return changed if changed != public else None
+
+
+def is_scheduled(row: Publishable) -> bool:
+    """Whether the newest revision was approved to become public later."""
+    return bool(row.latest_revision_id and row.latest_revision.approved_go_live_at)
+
+
 def newest(row):
     """The row as an editor sees it: its newest draft while it is not public."""
     if isinstance(row, Publishable) and not row.live and row.latest_revision_id:
@@ -97,8 +139,8 @@ def _related(kind: Kind, pks: list[int]) -> dict[int, dict[str, list]]:
     return found
 
 
-def _values(kind: Kind, row, related: dict[str, list], keys: Keys) -> dict:
-    seen = newest(row)
+def _values(kind: Kind, row, related: dict[str, list], keys: Keys, *, draft: bool = False) -> dict:
+    seen = row.get_latest_revision_as_object() if draft else newest(row)
     if seen is not row:
         related = dict(related)
         for each in kind.fields:
@@ -110,6 +152,8 @@ def _values(kind: Kind, row, related: dict[str, list], keys: Keys) -> dict:
     for each in kind.fields:
         if each.name in {kind.key, "status", "identifier", "answers"}:
             continue
+        if each.name == "go_live_at" and row.live and not draft:
+            continue  # it has come
         if each.shape == "many":
             value = sorted(key for pk in related[each.name] if (key := keys.key(each.kind, pk)))
         elif each.name in _CHILDREN:
@@ -123,7 +167,7 @@ def _values(kind: Kind, row, related: dict[str, list], keys: Keys) -> dict:
     if isinstance(row, Publishable):
         values |= _life(kind.name, row.slug, row)
         dated = any(each.name == "date_published" and each.shape == "date" for each in kind.fields)
-        if dated and row.live and "date_published" not in values and row.first_published_at:
+        if dated and row.live and not draft and "date_published" not in values and row.first_published_at:
             values["date_published"] = timezone.localtime(row.first_published_at).date().isoformat()
     if kind.body == "modules":
         values |= _modules(seen.modules.get_prep_value(), keys)
@@ -135,18 +179,20 @@ def _values(kind: Kind, row, related: dict[str, list], keys: Keys) -> dict:
 
 
 def _life(kind: str, slug: str, row: Publishable) -> dict:
-    values = {} if row.live else {"status": "draft"}
+    values = {} if row.live else {"status": "scheduled" if is_scheduled(row) else "draft"}
     if row.identifier != derived_identifier(kind, slug):
         values["identifier"] = str(row.identifier)
     return values
 
 
-def _answer(question: str, row: Answer, keys: Keys) -> dict:
+def _answer(question: str, row: Answer, keys: Keys, *, draft: bool = False) -> dict:
     prefix = f"{question}-"
     named = row.slug.startswith(prefix) and len(row.slug) > len(prefix)
     values = {"id": row.slug.removeprefix(prefix)} if named else {"id": row.slug, "slug": row.slug}
-    seen = newest(row)
+    seen = row.get_latest_revision_as_object() if draft else newest(row)
     for each in ANSWER_FIELDS:
+        if each.name == "go_live_at" and row.live and not draft:
+            continue
         if each.name not in {"id", "slug", "status", "identifier"} and (value := _plain_value(each, seen, keys)):
             values[each.name] = value
     values |= _life("answer", row.slug, row)
@@ -171,6 +217,8 @@ def _plain_value(each: Field, row, keys: Keys):
     value = getattr(row, each.attr)
     if each.shape == "date":
         return value.isoformat() if value else None
+    if each.shape == "moment":
+        return written_moment(value) if value else None
     if each.shape == "flag":
         return bool(value)
     if each.shape in {"names", "lines", "slugs"}:
@@ -248,7 +296,7 @@ def _phases(raw: list, keys: Keys) -> dict:
 def assign(kind_fields: Iterable[Field], row, values: dict, keys: Keys) -> None:
     """Puts the values that a row's own columns hold; those in other tables and the body are written apart."""
     for each in kind_fields:
-        if each.name in {"status", "identifier", "id", "slug", "file"} or each.shape in {"many", "records"}:
+        if each.name in {"status", "identifier", "id", "slug", "file", "from"} or each.shape in {"many", "records"}:
             continue
         value = values.get(each.name, each.default)
         if each.shape == "one":
@@ -256,6 +304,8 @@ def assign(kind_fields: Iterable[Field], row, values: dict, keys: Keys) -> None:
         elif each.shape == "date":
             column = row._meta.get_field(each.attr)
             setattr(row, each.attr, column.to_python(value) if value else None)
+        elif each.shape == "moment":
+            setattr(row, each.attr, datetime.fromisoformat(value).replace(tzinfo=ZONE) if value else None)
         elif each.shape == "flag":
             setattr(row, each.attr, bool(value))
         elif each.shape in {"names", "lines", "slugs"}:
@@ -348,6 +398,21 @@ def stream_of_blocks(blocks: list[dict], new_id: _Ids, keys: Keys) -> list[dict]
             kind, value = "text", block["text"]
         stream.append({"type": kind, "value": value, "id": new_id()})
     return stream
+
+
+def assign_related(kind: Kind, row, values: dict, keys: Keys) -> None:
+    """Puts what stands in other tables into the row in memory alone, as a revision of it takes it."""
+    for each in kind.fields:
+        if each.shape == "many":
+            wanted = [pk for key in values.get(each.name, []) if (pk := keys.pk(each.kind, key))]
+            setattr(row, each.attr, list(KINDS[each.kind].model.objects.filter(pk__in=wanted)))
+        elif each.name in _CHILDREN:
+            children = []
+            for item in values.get(each.name, []):
+                child = _CHILDREN[each.name][0]()
+                assign(each.fields, child, item, keys)
+                children.append(child)
+            setattr(row, each.name, children)
 
 
 def write_related(kind: Kind, row, values: dict, keys: Keys, only: Iterable[str] = ()) -> None:

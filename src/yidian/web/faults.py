@@ -1,4 +1,4 @@
-"""Pages for when something is wrong: each says what happened and what to do next, and never needs the database."""
+"""Pages for when something is wrong: each says what happened and what to do next, also without a database."""
 
 import errno
 import logging
@@ -6,13 +6,16 @@ import sys
 import traceback
 
 from django.db import DatabaseError
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
+from yidian.editorial.models import Redirect
 from yidian.web.pages import HANT_PREFIX, page_context, render
 
 logger = logging.getLogger("yidian.web")
 
+# Seconds that a browser may follow an old redirect after it was changed.
+REDIRECT_KEPT = 3600
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EIO, errno.EPERM}
 
@@ -96,7 +99,26 @@ def server_error(request) -> HttpResponse:
 
 
 def not_found(request, exception=None) -> HttpResponse:
-    return fault_page(request, 404)
+    """A page that helps, or the way to where the page is now."""
+    return _moved(request) or fault_page(request, 404)
+
+
+def _moved(request) -> HttpResponse | None:
+    path, prefix = request.path_info, ""
+    if path.startswith(HANT_PREFIX + "/"):
+        path, prefix = path.removeprefix(HANT_PREFIX), HANT_PREFIX
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    try:
+        target = Redirect.objects.filter(from_path=path).values_list("to_path", flat=True).first()
+    except DatabaseError:
+        return None
+    if target is None:
+        return None
+    response = HttpResponsePermanentRedirect(prefix + target)
+    # without this a browser keeps a permanent redirect for ever, also one that was put right since
+    response["Cache-Control"] = f"public, max-age={REDIRECT_KEPT}"
+    return response
 
 
 def bad_request(request, exception=None) -> HttpResponse:

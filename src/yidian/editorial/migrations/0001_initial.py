@@ -41,6 +41,30 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Redirect",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "from_path",
+                    models.CharField(
+                        help_text="以 / 开头，例如 /archives/123.html；不写 /zh-hant。",
+                        max_length=140,
+                        unique=True,
+                        verbose_name="旧网址",
+                    ),
+                ),
+                (
+                    "to_path",
+                    models.CharField(
+                        help_text="本站的一页，以 / 开头，例如 /articles/…/。",
+                        max_length=200,
+                        verbose_name="新网址",
+                    ),
+                ),
+            ],
+            options={"verbose_name": "旧网址", "verbose_name_plural": "旧网址", "ordering": ["from_path"]},
+        ),
+        migrations.CreateModel(
             name="Correction",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -18,6 +18,8 @@ EDITORS = ("add", "change", "view")
 MODERATORS = (*EDITORS, "delete", "publish", "lock", "unlock")
 # Readers write error reports; editors say what became of them.
 REPORTS = ("change", "view")
+# Where an old address leads is public at once, so that only moderators decide it.
+REDIRECTS = ("add", "change", "delete", "view")
 WORKFLOW = "审核后发布"
 
 
@@ -38,6 +40,8 @@ def grant(apps, schema_editor):
             for model, label in models.items():
                 group.permissions.add(*_permissions(apps, app, model, label, actions))
         group.permissions.add(*_permissions(apps, "editorial", "errorreport", "读者指出的错误", REPORTS))
+    moderators = groups.get(name="Moderators")
+    moderators.permissions.add(*_permissions(apps, "editorial", "redirect", "旧网址", REDIRECTS))
 
 
 def send_to_moderators(apps, schema_editor):
