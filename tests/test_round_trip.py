@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import content
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 from test_exchange import bring, empty, files_of, write
 
@@ -340,3 +342,18 @@ def test_an_old_address_leads_to_the_page_in_both_scripts(client, tmp_path):
     assert client.get("/conditions/aa/").status_code == 200
     Redirect.objects.all().delete()
     assert client.get("/archives/1.html").status_code == 404
+
+
+@pytest.mark.django_db
+def test_moderators_say_in_the_admin_where_an_old_address_leads(client, django_user_model):
+    moderator = django_user_model.objects.create_user("shen", password="x")
+    moderator.groups.add(Group.objects.get(name="Moderators"))
+    client.force_login(moderator)
+    add = reverse(Redirect.snippet_viewset.get_url_name("add"))
+    content.article("wen", "文")
+    assert "本站的网址" in client.post(add, {"from_path": "/old/", "to_path": "https://evil.cn/"}).content.decode()
+    assert client.post(add, {"from_path": "/old/", "to_path": "/articles/wen/"}).status_code == 302
+    assert client.get("/old/")["Location"] == "/articles/wen/"
+    assert "/old/" in client.get(reverse(Redirect.snippet_viewset.get_url_name("list"))).content.decode()
+    moderator.groups.set([Group.objects.get(name="Editors")])
+    assert client.get(add, follow=True).redirect_chain
