@@ -116,7 +116,7 @@ QUERY_BUDGET = {
     "/": 18,
     "/corrections/": 1,
     "/about/": 0,
-    "/no-such-page/": 0,
+    "/no-such-page/": 1,  # whether it is an old address
 }
 
 
