@@ -85,7 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "yidian.site.policy.CSPMiddleware",
     "yidian.site.admin_only.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "yidian.site.admin_only.CsrfViewMiddleware",

@@ -1,9 +1,10 @@
 """Turning a template and its data into a public page: 简体 or 繁體, tagged for the page cache."""
 
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import cache, wraps
 from urllib.parse import quote
 
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpResponse
 from django.template import engines
@@ -28,6 +29,12 @@ def read_only(view: Callable) -> Callable:
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+@cache
+def _policy() -> str:
+    """The public Content-Security-Policy, the same on every page."""
+    return build_policy()
 
 
 def address(path: str) -> str:
@@ -65,6 +72,7 @@ def render(template: str, page: dict, tags: Iterable[str] | None, status: int = 
     made = engines["jinja2"].env.get_template(template).render(page=page, prefix=prefix, **context)
     response = HttpResponse(to_hant(made) if page["hant"] else made, status=status)
     response["Content-Language"] = page["lang"]
+    response["Content-Security-Policy"] = _policy()
     if tags is None:
         response["Cache-Control"] = "no-store"
     else:

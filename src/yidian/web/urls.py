@@ -10,10 +10,11 @@ _LISTS = r"(?P<section>conditions|articles|questions|guides|doctors|hospitals|de
 
 # every page that stands in both scripts
 localised = [
+    # first, because most requests are for them and addresses are tried in order
+    re_path(rf"^{_ENTRIES}/{_SLUG}/$", views.entry),
     path("", views.home),
     re_path(rf"^{_LISTS}/$", views.listing),
     re_path(r"^conditions/a-z/(?P<letter>[a-z#])/$", views.listing, {"section": "conditions"}),
-    re_path(rf"^{_ENTRIES}/{_SLUG}/$", views.entry),
     re_path(rf"^{_ENTRIES}/{_SLUG}/handout/$", views.handout),
     re_path(rf"^doctors/{_SLUG}/$", views.doctor),
     re_path(rf"^hospitals/{_SLUG}/$", views.hospital),
