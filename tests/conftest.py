@@ -13,6 +13,14 @@ os.environ["YIDIAN_DATA"] = _folder.name
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yidian.site.settings")
 os.environ.pop("YIDIAN_ORIGIN", None)
 
+
+def pytest_configure():
+    # here and not by an option of pytest-django's, which reads the settings before the line above names the folder
+    import django
+
+    django.setup()
+
+
 # the same examples at every run, so that a red run is about the change and not about luck
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")

@@ -363,14 +363,16 @@ def physician_shape(physician: Physician, prefix: str) -> dict:
 
 def place_rows(section: str, places, prefix: str) -> list[dict]:
     """Hospitals, departments, body parts or populations as lines of a list; one query."""
+    fields = ("slug", "name", "description", *(["demonstration"] if section == "hospitals" else []))
     return [
         {
-            "name": name,
-            "url": f"{prefix}/{section}/{slug}/",
-            "description": description,
+            "name": row["name"],
+            "url": f"{prefix}/{section}/{row['slug']}/",
+            "description": row["description"],
             "kind_label": KIND_LABELS[section],
+            "demonstration": row.get("demonstration", False),
         }
-        for slug, name, description in places.public().values_list("slug", "name", "description")
+        for row in places.public().values(*fields)
     ]
 
 
