@@ -79,7 +79,7 @@ class Served:
 
     def django(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "django", *arguments]
-        return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout  # noqa: S603 ours
+        return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout
 
     def start(self) -> "Served":
         with socket.socket() as free:
@@ -95,7 +95,7 @@ class Served:
 
     def _popen(self, **pipes) -> subprocess.Popen:
         code = RUN.format(port=self.port, workers=self.workers)
-        return subprocess.Popen(  # noqa: S603 ours
+        return subprocess.Popen(
             [sys.executable, "-c", code],
             env=self.env,
             text=True,
