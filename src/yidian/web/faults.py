@@ -4,6 +4,8 @@ import errno
 import logging
 import sys
 import traceback
+from collections.abc import Callable
+from functools import wraps
 
 from django.db import DatabaseError
 from django.http import HttpResponse, HttpResponsePermanentRedirect
@@ -67,6 +69,20 @@ def fault_page(request, status: int) -> HttpResponse:
     if status == 503:
         response["Retry-After"] = "60"
     return response
+
+
+def read_only(view: Callable) -> Callable:
+    """Lets only GET and HEAD reach a page; anything else is answered 405 with a page that helps."""
+
+    @wraps(view)
+    def guarded(request, *args, **kwargs):
+        if request.method not in {"GET", "HEAD"}:
+            response = fault_page(request, 405)
+            response["Allow"] = "GET, HEAD"
+            return response
+        return view(request, *args, **kwargs)
+
+    return guarded
 
 
 def _status_of(error: BaseException | None) -> int:

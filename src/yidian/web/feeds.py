@@ -8,7 +8,8 @@ from django.utils.feedgenerator import Atom1Feed
 
 from yidian.editorial.models import Correction
 from yidian.web import queries
-from yidian.web.pages import address, read_only
+from yidian.web.faults import read_only
+from yidian.web.pages import address
 
 FEED_LENGTH = 50
 

@@ -1,7 +1,7 @@
 """Turning a template and its data into a public page: 简体 or 繁體, tagged for the page cache."""
 
-from collections.abc import Callable, Iterable
-from functools import cache, wraps
+from collections.abc import Iterable
+from functools import cache
 from urllib.parse import quote
 
 from csp.utils import build_policy
@@ -13,22 +13,6 @@ from markupsafe import Markup
 from yidian.zh.hant import to_hant
 
 HANT_PREFIX = "/zh-hant"
-
-
-def read_only(view: Callable) -> Callable:
-    """Lets only GET and HEAD reach a page; anything else is answered 405 with a page that helps."""
-
-    @wraps(view)
-    def guarded(request, *args, **kwargs):
-        if request.method not in {"GET", "HEAD"}:
-            from yidian.web.faults import fault_page  # faults render through this module
-
-            response = fault_page(request, 405)
-            response["Allow"] = "GET, HEAD"
-            return response
-        return view(request, *args, **kwargs)
-
-    return guarded
 
 
 @cache

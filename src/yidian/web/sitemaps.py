@@ -6,7 +6,8 @@ from django.http import Http404, HttpResponse
 
 from yidian.evidence.models import Claim
 from yidian.web import queries
-from yidian.web.pages import HANT_PREFIX, address, read_only
+from yidian.web.faults import read_only
+from yidian.web.pages import HANT_PREFIX, address
 
 # The protocol allows 50,000 addresses and 50 MB a file; each id here gives two addresses with two alternates each.
 IDS_A_FILE = 10_000

@@ -22,8 +22,8 @@ from yidian.related.reading import further_reading, question_cards
 from yidian.search.find import find
 from yidian.terms.models import BodyPart, Population
 from yidian.web import jsonld, queries
-from yidian.web.faults import fault_page
-from yidian.web.pages import HANT_PREFIX, localise, page_context, read_only, render
+from yidian.web.faults import fault_page, read_only
+from yidian.web.pages import HANT_PREFIX, localise, page_context, render
 
 # Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
 ALL_LETTERS_ON_ONE_PAGE = 300
