@@ -9,6 +9,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import pytest
 from django.db import transaction
 from django.test import Client, override_settings
+from wagtail.models import Collection
 
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.exchange.bundle import import_bundle
@@ -109,6 +110,9 @@ def _database(django_db_setup, django_db_blocker, tmp_path_factory):
     """The starter encyclopedia and then, above it, the demonstration; nothing of either stays."""
     media = override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media"))
     with media, django_db_blocker.unblock(), transaction.atomic():
+        # a test with transactions of its own empties every table behind it, Wagtail's root collection too
+        if not Collection.objects.exists():
+            Collection.add_root(name="Root")
         yield
         transaction.set_rollback(True)
 
