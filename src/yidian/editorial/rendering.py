@@ -6,6 +6,7 @@ whoever finds another one renders afresh.
 """
 
 import re
+from datetime import datetime
 from functools import lru_cache
 
 from django.utils.html import escape
@@ -23,10 +24,18 @@ _CARE_ORDER = {level: position for position, level in enumerate(CareLevel.values
 _TAG_OR_TEXT = re.compile(r"(<[^>]*>)")
 
 
+def belongs(rendered: dict | None, last_published_at: datetime | None) -> bool:
+    """Whether a stored public form belongs to this code and to the publication of that moment."""
+    return (
+        bool(rendered)
+        and rendered.get("version") == RENDER_VERSION
+        and rendered.get("of") == _moment(last_published_at)
+    )
+
+
 def is_current(entry) -> bool:
-    """Whether the stored public form belongs to this code and to this publication of the entry."""
-    stored = entry.rendered
-    return bool(stored) and stored.get("version") == RENDER_VERSION and stored.get("of") == _moment(entry)
+    """Whether an entry's stored public form belongs to this code and to this publication of it."""
+    return belongs(entry.rendered, entry.last_published_at)
 
 
 def rendered_now(entry) -> dict:
@@ -34,8 +43,8 @@ def rendered_now(entry) -> dict:
     return entry.rendered if is_current(entry) else render(entry)
 
 
-def _moment(entry) -> str:
-    return entry.last_published_at.isoformat() if entry.last_published_at else ""
+def _moment(last_published_at: datetime | None) -> str:
+    return last_published_at.isoformat() if last_published_at else ""
 
 
 def glossary() -> dict[str, dict]:
@@ -290,7 +299,7 @@ def render(entry, words: dict | None = None) -> dict:
     labels = _labels(entry, page.references)
     return {
         "version": RENDER_VERSION,
-        "of": _moment(entry),
+        "of": _moment(entry.last_published_at),
         "care_advice": care_advice,
         "modules": modules,
         "answers": shown_answers,

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from yidian.answers.models import Answer, Question
 from yidian.editorial.models import Entry
-from yidian.editorial.rendering import RENDER_VERSION, rendered_now
+from yidian.editorial.rendering import belongs, rendered_now
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.reads import CompiledRead
@@ -169,11 +169,9 @@ def _safe_blocks(blocks: list[dict]) -> None:
 
 def public_form(section: str, row: dict) -> dict:
     """The stored public form of a row, made afresh when it is not of this publication."""
-    rendered = row["rendered"]
-    moment = row["last_published_at"].isoformat() if row["last_published_at"] else ""
-    if not rendered or rendered["version"] != RENDER_VERSION or rendered["of"] != moment:
-        rendered = rendered_now(ENTRIES[section].objects.get(pk=row["pk"]))
-    return rendered
+    if belongs(row["rendered"], row["last_published_at"]):
+        return row["rendered"]
+    return rendered_now(ENTRIES[section].objects.get(pk=row["pk"]))
 
 
 def review_state(last_review_date: date | None, review_due: date | None) -> str:
