@@ -48,10 +48,10 @@ def read(path: Path) -> SelfTest:
 
 @cache
 def self_tests() -> dict[str, SelfTest]:
-    """slug → self-test, in the order in which lists show them: by kind, then by slug."""
+    """slug → self-test, in the order of lists: by kind, the thorough before the quick."""
     found = [read(path) for path in FOLDER.glob("*.json")]
     kinds = list(KINDS)
-    found.sort(key=lambda test: (kinds.index(test.sidecar["kind"]), test.slug))
+    found.sort(key=lambda test: (kinds.index(test.sidecar["kind"]), -len(test.form.asked), test.slug))
     return {test.slug: test for test in found}
 
 

@@ -231,8 +231,8 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
     }
 
 
-def _about(test: SelfTest, prefix: str) -> dict:
-    """What stands below the questions whatever the answers: what it is, what it is not, how sure, whose, what next."""
+def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
+    """What stands below the questions: what it is not, how sure, whose, what next; no guide where a red flag fired."""
     sidecar = test.sidecar
     sources = [
         {"number": number, "anchor": f"source-{number}", "backlinks": 0, "no_identifier_reason": _READ[source["read"]]}
@@ -257,7 +257,7 @@ def _about(test: SelfTest, prefix: str) -> dict:
         "copyright": test.form.questionnaire["copyright"],
         "sources": sources,
         "crisis": sidecar.get("crisis", False),
-        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar else [],
+        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar and not urgent else [],
         "conditions": queries.names("conditions", conditions, prefix) if sidecar.get("about") else [],
         "next": row(following, prefix) if following else None,
     }
@@ -297,7 +297,7 @@ def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200
         page,
         tags,
         status=status,
-        test=_about(test, prefix),
+        test=_about(test, prefix, urgent=bool(shown["result"] and shown["result"]["fired"])),
         words=WORDS,
         # a step that was posted comes from a browser without scripts
         definition=definition(test, hant=hant) if tags else None,
