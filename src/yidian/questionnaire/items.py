@@ -70,8 +70,12 @@ NOT_EXECUTED: dict[str, str] = {
     FHIR + "questionnaire-referenceFilter": "引用的筛选（referenceFilter）",
 }
 
-# Extensions that are read here, by the end of their URL.
+# R5's element as R4 writes it.
+_CONSTRAINT_OF_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Questionnaire.item.answerConstraint"
+
+# Extensions that are read here, or that only say how a thing looks.
 _READ = {
+    _CONSTRAINT_OF_R5,
     FHIR + "ordinalValue",
     FHIR + "itemWeight",
     FHIR + "minValue",
@@ -300,13 +304,17 @@ class _Reader:
 
     def types(self, raw: Mapping, written: str, options: tuple[Option, ...]) -> tuple[str, tuple[str, ...], str]:
         """R4's type, the types that an answer may have, and R5's answerConstraint."""
-        constraint = text(raw, "answerConstraint") or "optionsOnly"
+        constraint = text(raw, "answerConstraint") or _code(raw, _CONSTRAINT_OF_R5)
         types = ANSWER_TYPES.get(written, ())
         if written in ("choice", "open-choice"):
             of_options = {option.value.type for option in options}
             if of_options and not text(raw, "answerValueSet"):
                 types = tuple(sorted(of_options | ({"string"} if written == "open-choice" else set())))
-            return written, types, "optionsOrString" if written == "open-choice" else "optionsOnly"
+            constraint = constraint or ("optionsOrString" if written == "open-choice" else "optionsOnly")
+            if constraint == "optionsOrString":
+                types = tuple(dict.fromkeys((*types, "string")))
+            return written, types, constraint
+        constraint = constraint or "optionsOnly"
         has_options = bool(options or text(raw, "answerValueSet"))
         if written == "coding":
             if constraint == "optionsOrString":
@@ -366,6 +374,10 @@ def _by_url(element: Mapping) -> dict[str, list[Mapping]]:
         if url := text(extension, "url"):
             found.setdefault(url, []).append(extension)
     return found
+
+
+def _code(element: Mapping, url: str) -> str:
+    return next((text(entry, "valueCode") for entry in objects(element, "extension") if entry.get("url") == url), "")
 
 
 def _flag(extensions: dict[str, list[Mapping]], url: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -30,8 +31,8 @@ def read_json(data: bytes | str) -> tuple[Any, list[Issue]]:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)
         if len(made) < len(found):
-            names = [name for name, _ in found]
-            repeated[id(made)] = made, sorted({name for name in made if names.count(name) > 1})
+            counted = Counter(name for name, _ in found)
+            repeated[id(made)] = made, [name for name, times in counted.items() if times > 1]
         return made
 
     try:
@@ -146,14 +147,15 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"', re.DOTALL
 
 def _path_at(written: str, end: int) -> str:
     """The path of the place at which reading stopped, followed through the text up to there."""
-    stack: list[list[Any]] = []  # ["{", name] or ["[", index]
+    stack: list[Any] = []  # ["{", name] or ["[", index]
     expecting_name = False
     for token in _TOKEN.finditer(written, 0, end):
         mark = token.group()
         if mark in "{[":
             if len(stack) >= MAX_DEPTH:
                 break
-            stack.append([mark, "" if mark == "{" else 0])
+            opened: list[Any] = [mark, "" if mark == "{" else 0]
+            stack.append(opened)
             expecting_name = mark == "{"
         elif mark in "}]":
             if stack:
