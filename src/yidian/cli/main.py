@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import yidian
+from yidian.cli.questionnaire import questionnaire
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
 
@@ -316,3 +317,6 @@ def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
         click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
     else:
         measuring.print_import(figures)
+
+
+main.add_command(questionnaire)

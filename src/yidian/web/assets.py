@@ -26,6 +26,7 @@ def _built() -> dict[str, tuple[bytes, str]]:
         "yidian.css": (b"\n".join(path.read_bytes() for path in _style_files()), "text/css; charset=utf-8"),
         "head.js": ((_STATIC / "head.js").read_bytes(), "text/javascript; charset=utf-8"),
         "page.js": ((_STATIC / "page.js").read_bytes(), "text/javascript; charset=utf-8"),
+        "selftest.js": ((_STATIC / "selftest.js").read_bytes(), "text/javascript; charset=utf-8"),
     }
     built = {}
     for name, (content, media_type) in files.items():
@@ -35,12 +36,12 @@ def _built() -> dict[str, tuple[bytes, str]]:
 
 
 class assets:
-    """Addresses of the style and scripts of this release: `assets.css`, `assets.head_js`, `assets.js`."""
+    """Addresses of this release's style and scripts: `.css`, `.head_js`, `.js`, and `.self_test_js` of self-tests."""
 
     def __init__(self):
         if settings.DEBUG:
             _built.cache_clear()
-        self.css, self.head_js, self.js = (f"/assets/{name}" for name in _built())
+        self.css, self.head_js, self.js, self.self_test_js = (f"/assets/{name}" for name in _built())
 
 
 def static(path: str) -> str:
