@@ -11,8 +11,9 @@ from yidian.questionnaire.outcome import Issue, quote
 from yidian.questionnaire.patterns import Unmatchable, matches
 from yidian.questionnaire.primitives import base64_size, fault
 from yidian.questionnaire.responses import Response, ResponseItem
-from yidian.questionnaire.terminology import Terminology
+from yidian.questionnaire.terminology import Terminology, objects, resources
 from yidian.questionnaire.values import Coding, Quantity, Value, compare, equal, key, kind, text
+from yidian.questionnaire.wellknown import belongs, may_be_code
 
 _COMPLETE = ("completed", "amended")  # in-progress, stopped and entered-in-error may have gaps
 _REFERENCE = re.compile(r"(?:.*/)?([A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
@@ -60,6 +61,14 @@ class _Checker:
         elif version and asked.version and version != asked.version:
             said = f"答案写的是问卷的 {quote(version)} 版，用来检查的是 {quote(asked.version)} 版。"
             yield Issue("warning", "business-rule", said, path)
+        authored = text(self.document, "authored")
+        for bound, wrong, said in (
+            (asked.effective_start, -1, "早于问卷开始使用的"),
+            (asked.effective_end, 1, "晚于问卷停止使用的"),
+        ):
+            if authored and bound and compare(Value("dateTime", authored), Value("dateTime", bound)) == wrong:
+                said = f"填写时间 {authored} {said} {bound}。"
+                yield Issue("warning", "business-rule", said, "QuestionnaireResponse.authored")
         if asked.status in ("draft", "retired"):
             shown = {"draft": "草稿", "retired": "已停用"}[asked.status]
             yield Issue("information", "business-rule", f"这份问卷的状态是{shown}（{asked.status}）。", path)
@@ -100,7 +109,7 @@ class _Checker:
         count = len(node.answers) if node else 0
         if item.required and not count:
             yield Issue(severity, "required", f"必答的题 {quote(item.link_id)} 没有答案。", place.path)
-        elif item.min_occurs and count < item.min_occurs and (count or item.required):
+        elif item.min_occurs and count < item.min_occurs and (node is not None or item.required):
             said = f"{quote(item.link_id)} 至少要有 {item.min_occurs} 个答案，这里有 {count} 个。"
             yield Issue(severity, "business-rule", said, place.path)
 
@@ -247,21 +256,32 @@ class _Checker:
         if value.type == "string" and item.answer_value_set:
             if any(value.content in (o.value.content.code, o.value.content.display) for o in item.options):
                 return
+            if may_be_code(item.answer_value_set, value.content) is False:
+                self.say("code-invalid", f"{_shown(value)} 不在 {quote(item.answer_value_set)} 里。", path)
+                return
         elif value.type != "Coding" and any(equal(value, option.value) for option in item.options):
             return
         if value.type == "Coding" and is_open and not value.content.code and value.content.display:
             return  # an open choice written as a Coding with words only
-        if item.options_complete:
+        known_set = None
+        if value.type == "Coding" and not item.options_complete:
+            known_set = belongs(item.answer_value_set, value.content.system, value.content.code)
+        if item.options_complete or known_set is False:
             self.say("code-invalid", f"{_shown(value)} 不是 {quote(item.link_id)} 的选项。", path)
-        else:
+        elif known_set is None:
             said = f"{quote(item.link_id)} 的选项在手边看不全，{_shown(value)} 没有检查。可用 --with 给出 ValueSet。"
             self.say("not-found", said, path, "information")
 
     def display(self, item: Item, chosen: Coding, path: str) -> None:
+        """A chosen code with other words than the option's: another option's words are an error."""
         option = item.option(Value("Coding", chosen)) if chosen.display else None
-        if option is not None and option.value.content.display not in ("", chosen.display):
-            said = f"选项的文字是 {quote(option.value.content.display)}，这里写的是 {quote(chosen.display)}。"
-            self.say("business-rule", said, f"{path}.display", "warning")
+        expected = option.value.content.display if option is not None else ""
+        if not expected or expected.strip().casefold() == chosen.display.strip().casefold():
+            return
+        others = (other.value.content.display for other in item.options if other.value.type == "Coding")
+        is_other = any(chosen.display == other for other in others)
+        said = f"选项的文字是 {quote(expected)}，这里写的是 {quote(chosen.display)}。"
+        self.say("business-rule", said, f"{path}.display", "error" if is_other else "warning")
 
     def bounds(self, item: Item, value: Value, path: str) -> None:
         for bound, wrong, said in (
@@ -316,11 +336,14 @@ class _Checker:
             self.say("business-rule", f"{_shown(written)} 的单位不能用，可用的是：{allowed}。", path)
         if item.unit_value_set:
             contents = self.terminology.value_set(item.unit_value_set)
-            belongs = contents.has(Coding(found.system, found.code)) if contents else None
-            if belongs is False:
+            if contents is None:
+                allowed = belongs(item.unit_value_set, found.system, found.code)
+            else:
+                allowed = contents.has(Coding(found.system, found.code))
+            if allowed is False:
                 said = f"{_shown(written)} 的单位不在 {quote(item.unit_value_set)} 里。"
                 self.say("code-invalid", said, path)
-            elif belongs is None:
+            elif allowed is None:
                 said = f"单位的 ValueSet {quote(item.unit_value_set)} 不在手边，没有检查。"
                 self.say("not-found", said, path, "information")
 
@@ -380,8 +403,6 @@ def _shown(value: Value) -> str:
 
 def find_questionnaire(response: Mapping, supplements: Iterable[Any]) -> Mapping | None:
     """The Questionnaire that the response names: contained (#id), or by canonical URL among the documents beside it."""
-    from yidian.questionnaire.terminology import objects, resources
-
     named = text(response, "questionnaire")
     if named.startswith("#"):
         contained = (entry for entry in objects(response, "contained") if text(entry, "id") == named[1:])

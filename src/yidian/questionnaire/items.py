@@ -209,6 +209,8 @@ class Questionnaire:
     title: str = ""
     status: str = ""
     fhir_version: str = "R4"
+    effective_start: str = ""
+    effective_end: str = ""
     unexecuted: tuple[Unexecuted, ...] = ()
     by_link_id: Mapping[str, Item] = field(default_factory=dict, compare=False, repr=False)
 
@@ -231,6 +233,8 @@ def parse_questionnaire(document: Any, fhir_version: str = "R4", supplements: It
     terminology = Terminology(root, supplements)
     reader = _Reader(fhir_version, terminology)
     items = reader.items(root, "Questionnaire", 0)
+    period = root.get("effectivePeriod")
+    period = period if isinstance(period, Mapping) else {}
     parsed = Questionnaire(
         items=items,
         url=text(root, "url"),
@@ -240,6 +244,8 @@ def parse_questionnaire(document: Any, fhir_version: str = "R4", supplements: It
         title=text(root, "title"),
         status=text(root, "status"),
         fhir_version=fhir_version,
+        effective_start=text(period, "start"),
+        effective_end=text(period, "end"),
         unexecuted=tuple(list_unexecuted(root, "Questionnaire")),
     )
     index: dict[str, Item] = {}
@@ -413,7 +419,11 @@ def _limits(extensions: dict[str, list[Mapping]]) -> dict[str, Any]:
     control = next(
         (entry.get("valueCodeableConcept") for entry in extensions.get(FHIR + "questionnaire-itemControl", ())), None
     )
-    sizes = [number(entry.get("valueDecimal")) for entry in extensions.get(FHIR + "maxSize", ())]
+    sizes = [
+        number(entry.get(name))
+        for entry in extensions.get(FHIR + "maxSize", ())
+        for name in ("valueDecimal", "valueInteger")
+    ]
     return {
         "min_length": _integer(extensions, FHIR + "minLength"),
         "max_decimal_places": _integer(extensions, FHIR + "maxDecimalPlaces"),
@@ -422,7 +432,9 @@ def _limits(extensions: dict[str, list[Mapping]]) -> dict[str, Any]:
         "min_occurs": _integer(extensions, FHIR + "questionnaire-minOccurs"),
         "max_occurs": _integer(extensions, FHIR + "questionnaire-maxOccurs"),
         "max_size": next((size for size in sizes if size is not None), None),
-        "mime_types": tuple(text(entry, "valueCode") for entry in extensions.get(FHIR + "mimeType", ())),
+        "mime_types": tuple(
+            text(entry, "valueCode") or text(entry, "valueString") for entry in extensions.get(FHIR + "mimeType", ())
+        ),
         "reference_types": tuple(
             text(entry, "valueCode") for entry in extensions.get(FHIR + "questionnaire-referenceResource", ())
         ),

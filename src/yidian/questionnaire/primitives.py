@@ -84,6 +84,10 @@ def _text_fault(type_name: str, found: str) -> str:
     match = _FORMATS[type_name].fullmatch(found)
     if not match:
         return _SAID[type_name]
+    if type_name in ("uri", "url", "canonical"):
+        for start, form in (("urn:uuid:", "uuid"), ("urn:oid:", "oid")):
+            if found.startswith(start) and not _FORMATS[form].fullmatch(found):
+                return _SAID[form]
     if type_name in ("date", "dateTime", "instant") and not _on_calendar(*match.groups()[:3]):
         return _SAID[type_name]
     return ""

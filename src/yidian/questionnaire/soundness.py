@@ -126,9 +126,8 @@ class _Checker:
         count = len(item.enable_when)
         if count > 1 and "enableBehavior" not in raw:
             said = f"que-12：有 {count} 个 enableWhen，要写 enableBehavior：all（都要满足）或 any（满足一个）。"
-            # R4's text says "more than one", its expression "> 2": the text is a warning, the expression an error
-            severity = "error" if count > 2 or self.r5 else "warning"
-            yield Issue(severity, "invariant", said, item.path)
+            # R4's expression says "> 2" by mistake; its text, R5 and HL7's own validator say more than one
+            yield _error("invariant", said, item.path)
         if "enableBehavior" in raw and not count:
             yield _warning("business-rule", "没有 enableWhen，enableBehavior 不起作用。", f"{item.path}.enableBehavior")
         for condition in item.enable_when:
@@ -204,9 +203,6 @@ class _Checker:
             yield _error("invariant", "que-13：不能多选的题，只能有一个选项 initialSelected。", path)
         if len(selected) > 1 and any(option.exclusive for option in selected):
             yield _error("business-rule", "互斥的选项不能和别的选项一起预先选上。", path)
-        weighed = [option for option in own if option.weight is not None]
-        if weighed and len(weighed) < len(own):
-            yield Issue("information", "incomplete", "有的选项有分值，有的没有。", path)
         for place, entry in enumerate(objects(raw, "answerOption")):
             yield from _check_weights(entry, f"{path}.answerOption[{place}]")
 

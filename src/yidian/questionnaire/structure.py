@@ -17,6 +17,7 @@ from yidian.questionnaire.outcome import Issue, quote
 from yidian.questionnaire.primitives import base64_size, fault
 from yidian.questionnaire.reading import join
 from yidian.questionnaire.values import Value, compare, number, text
+from yidian.questionnaire.wellknown import code_fault, name_fault
 
 _MAX_NESTING = 200  # elements in elements; `read_json` allows 160 lists and objects
 
@@ -254,6 +255,9 @@ class _Checker:
         if isinstance(url, str) and url and not _is_absolute(url) and ".extension[" not in path.rpartition(".")[0]:
             self.say("value", f"扩展的 url {quote(url)} 应该是完整的网址。", path)
         has_value = any(isinstance(name, str) and name.lstrip("_").startswith("value") for name in value)
+        known = _EXTENSION_VALUES.get(url) if isinstance(url, str) else None
+        if known and has_value and not any(name in value or f"_{name}" in value for name in known):
+            self.say("extension", f"这个扩展的值要写成 {' 或 '.join(known)}。", path)
         if has_value and "extension" in value:
             self.say("invariant", "ext-1：扩展里要么有值，要么有下一层扩展，不能都有。", path)
         elif not has_value and "extension" not in value:
@@ -287,6 +291,35 @@ def _refers_to_owner(entry: Any) -> bool:
         elif isinstance(found, list):
             stack.extend(found)
     return False
+
+
+_FHIR = "http://hl7.org/fhir/StructureDefinition/"
+_SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
+# What the extensions that limit or weigh answers hold (FHIR 4.0.1 and SDC 3.0); of another type they would be lost.
+_EXTENSION_VALUES: dict[str, tuple[str, ...]] = {
+    _FHIR + "ordinalValue": ("valueDecimal",),
+    _FHIR + "itemWeight": ("valueDecimal",),
+    _FHIR + "minValue": ("valueDate", "valueDateTime", "valueTime", "valueDecimal", "valueInteger", "valueQuantity"),
+    _FHIR + "maxValue": ("valueDate", "valueDateTime", "valueTime", "valueDecimal", "valueInteger", "valueQuantity"),
+    _FHIR + "minLength": ("valueInteger",),
+    _FHIR + "maxDecimalPlaces": ("valueInteger",),
+    _FHIR + "maxSize": ("valueDecimal",),
+    _FHIR + "mimeType": ("valueCode",),
+    _FHIR + "regex": ("valueString",),
+    _FHIR + "entryFormat": ("valueString",),
+    _FHIR + "questionnaire-minOccurs": ("valueInteger",),
+    _FHIR + "questionnaire-maxOccurs": ("valueInteger",),
+    _FHIR + "questionnaire-optionExclusive": ("valueBoolean",),
+    _FHIR + "questionnaire-optionPrefix": ("valueString",),
+    _FHIR + "questionnaire-hidden": ("valueBoolean",),
+    _FHIR + "questionnaire-unit": ("valueCoding",),
+    _FHIR + "questionnaire-unitOption": ("valueCoding",),
+    _FHIR + "questionnaire-unitValueSet": ("valueCanonical",),
+    _FHIR + "questionnaire-itemControl": ("valueCodeableConcept",),
+    _FHIR + "questionnaire-referenceResource": ("valueCode",),
+    _SDC + "minQuantity": ("valueQuantity",),
+    _SDC + "maxQuantity": ("valueQuantity",),
+}
 
 
 # --- the invariants of the data types ---
@@ -328,6 +361,15 @@ def _check_coding(found: Mapping, path: str) -> Iterator[Issue]:
     system = text(found, "system")
     if system and not _is_absolute(system):
         yield Issue("error", "value", f"{quote(system)} 不是完整的网址；编码系统要用它的网址。", f"{path}.system")
+    code, display = text(found, "code"), text(found, "display")
+    if code and not system:
+        said = f"编码 {quote(code)} 没有写 system，不知道是哪个编码系统的。"
+        yield Issue("information", "incomplete", said, path)
+    if said := code_fault(system, code):
+        yield Issue("error", "code-invalid", f"{quote(code)} {said}。", f"{path}.code")
+    if display and (name := name_fault(system, code, display)):
+        said = f"{quote(code)} 的名称是 {quote(name)}，这里写的是 {quote(display)}。"
+        yield Issue("error", "code-invalid", said, f"{path}.display")
 
 
 _RULES = {

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from yidian.questionnaire.values import Coding, number, read_coding, text
+from yidian.questionnaire.wellknown import SYSTEMS, VALUE_SETS
 
 WEIGHT_URLS = (
     "http://hl7.org/fhir/StructureDefinition/ordinalValue",
@@ -95,7 +96,9 @@ class Terminology:
         if canonical not in self._read:
             self._read[canonical] = None  # what a value set that includes itself finds
             found = self.find(canonical)
-            if found is not None and found.get("resourceType") == "ValueSet" and depth <= _MAX_INCLUDES:
+            if found is None:
+                self._read[canonical] = _well_known(canonical)
+            elif found.get("resourceType") == "ValueSet" and depth <= _MAX_INCLUDES:
                 self._read[canonical] = self._expand(found, depth)
         return self._read[canonical]
 
@@ -201,6 +204,16 @@ class Terminology:
                     coding = Coding(system, text(entry, "code"), text(entry, "display"), text(source, "version"))
                     concepts.append(Concept(coding, _concept_weight(entry)))
         return concepts, complete
+
+
+def _well_known(canonical: str) -> Contents | None:
+    systems = VALUE_SETS.get(canonical.partition("|")[0], ())
+    if not systems or not all(system in SYSTEMS for system in systems):
+        return None
+    concepts = [
+        Concept(Coding(system, code, display)) for system in systems for code, display in SYSTEMS[system].items()
+    ]
+    return Contents(tuple(concepts), complete=True)
 
 
 def _flatten(supplement: Any) -> Iterator[Mapping]:

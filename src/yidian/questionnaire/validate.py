@@ -43,7 +43,7 @@ def validate_response(
 def questionnaire_issues(document: Any, fhir_version: str = "R4", supplements: Iterable[Any] = ()) -> list[Issue]:
     """The same as a list of issues; empty when there is nothing to say."""
     _known(fhir_version)
-    found, issues = _read(document)
+    found, issues = _read(document, "Questionnaire")
     if found is None:
         return issues
     beside = list(supplements)
@@ -60,7 +60,7 @@ def response_issues(
 ) -> list[Issue]:
     """The same as a list of issues; empty when there is nothing to say."""
     _known(fhir_version)
-    found, issues = _read(response)
+    found, issues = _read(response, "QuestionnaireResponse")
     if found is None:
         return issues
     structure = check_structure(found, "QuestionnaireResponse", fhir_version)
@@ -93,7 +93,7 @@ def _questionnaire(
         if owner is response:
             found = {**found, "contained": response.get("contained")}
     else:
-        found, faults = _read(questionnaire)
+        found, faults = _read(questionnaire, "Questionnaire")
         if not isinstance(found, Mapping) or found.get("resourceType") != "Questionnaire":
             said = "用来检查的问卷读不出来，答案没有检查。请先检查问卷。"
             return None, None, [Issue("fatal", "processing", said, "QuestionnaireResponse.questionnaire"), *faults]
@@ -101,11 +101,11 @@ def _questionnaire(
     return parse_questionnaire(found, fhir_version, supplements), owner, []
 
 
-def _read(document: Any) -> tuple[Any, list[Issue]]:
+def _read(document: Any, root: str) -> tuple[Any, list[Issue]]:
     if isinstance(document, bytes | str):
-        return read_json(document)
+        return read_json(document, root)
     if document is None:
-        return None, [Issue("fatal", "structure", "没有内容。")]
+        return None, [Issue("fatal", "structure", "没有内容。", root)]
     return document, []
 
 
