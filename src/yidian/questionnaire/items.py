@@ -70,8 +70,12 @@ NOT_EXECUTED: dict[str, str] = {
     FHIR + "questionnaire-referenceFilter": "引用的筛选（referenceFilter）",
 }
 
-# Extensions that are read here, by the end of their URL.
+# R5's element as R4 writes it.
+_CONSTRAINT_OF_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Questionnaire.item.answerConstraint"
+
+# Extensions that are read here, or that only say how a thing looks.
 _READ = {
+    _CONSTRAINT_OF_R5,
     FHIR + "ordinalValue",
     FHIR + "itemWeight",
     FHIR + "minValue",
@@ -205,6 +209,8 @@ class Questionnaire:
     title: str = ""
     status: str = ""
     fhir_version: str = "R4"
+    effective_start: str = ""
+    effective_end: str = ""
     unexecuted: tuple[Unexecuted, ...] = ()
     by_link_id: Mapping[str, Item] = field(default_factory=dict, compare=False, repr=False)
 
@@ -227,6 +233,8 @@ def parse_questionnaire(document: Any, fhir_version: str = "R4", supplements: It
     terminology = Terminology(root, supplements)
     reader = _Reader(fhir_version, terminology)
     items = reader.items(root, "Questionnaire", 0)
+    period = root.get("effectivePeriod")
+    period = period if isinstance(period, Mapping) else {}
     parsed = Questionnaire(
         items=items,
         url=text(root, "url"),
@@ -236,6 +244,8 @@ def parse_questionnaire(document: Any, fhir_version: str = "R4", supplements: It
         title=text(root, "title"),
         status=text(root, "status"),
         fhir_version=fhir_version,
+        effective_start=text(period, "start"),
+        effective_end=text(period, "end"),
         unexecuted=tuple(list_unexecuted(root, "Questionnaire")),
     )
     index: dict[str, Item] = {}
@@ -300,13 +310,17 @@ class _Reader:
 
     def types(self, raw: Mapping, written: str, options: tuple[Option, ...]) -> tuple[str, tuple[str, ...], str]:
         """R4's type, the types that an answer may have, and R5's answerConstraint."""
-        constraint = text(raw, "answerConstraint") or "optionsOnly"
+        constraint = text(raw, "answerConstraint") or _code(raw, _CONSTRAINT_OF_R5)
         types = ANSWER_TYPES.get(written, ())
         if written in ("choice", "open-choice"):
             of_options = {option.value.type for option in options}
             if of_options and not text(raw, "answerValueSet"):
                 types = tuple(sorted(of_options | ({"string"} if written == "open-choice" else set())))
-            return written, types, "optionsOrString" if written == "open-choice" else "optionsOnly"
+            constraint = constraint or ("optionsOrString" if written == "open-choice" else "optionsOnly")
+            if constraint == "optionsOrString":
+                types = tuple(dict.fromkeys((*types, "string")))
+            return written, types, constraint
+        constraint = constraint or "optionsOnly"
         has_options = bool(options or text(raw, "answerValueSet"))
         if written == "coding":
             if constraint == "optionsOrString":
@@ -368,6 +382,10 @@ def _by_url(element: Mapping) -> dict[str, list[Mapping]]:
     return found
 
 
+def _code(element: Mapping, url: str) -> str:
+    return next((text(entry, "valueCode") for entry in objects(element, "extension") if entry.get("url") == url), "")
+
+
 def _flag(extensions: dict[str, list[Mapping]], url: str) -> bool:
     return any(extension.get("valueBoolean") is True for extension in extensions.get(url, ()))
 
@@ -401,7 +419,11 @@ def _limits(extensions: dict[str, list[Mapping]]) -> dict[str, Any]:
     control = next(
         (entry.get("valueCodeableConcept") for entry in extensions.get(FHIR + "questionnaire-itemControl", ())), None
     )
-    sizes = [number(entry.get("valueDecimal")) for entry in extensions.get(FHIR + "maxSize", ())]
+    sizes = [
+        number(entry.get(name))
+        for entry in extensions.get(FHIR + "maxSize", ())
+        for name in ("valueDecimal", "valueInteger")
+    ]
     return {
         "min_length": _integer(extensions, FHIR + "minLength"),
         "max_decimal_places": _integer(extensions, FHIR + "maxDecimalPlaces"),
@@ -410,7 +432,9 @@ def _limits(extensions: dict[str, list[Mapping]]) -> dict[str, Any]:
         "min_occurs": _integer(extensions, FHIR + "questionnaire-minOccurs"),
         "max_occurs": _integer(extensions, FHIR + "questionnaire-maxOccurs"),
         "max_size": next((size for size in sizes if size is not None), None),
-        "mime_types": tuple(text(entry, "valueCode") for entry in extensions.get(FHIR + "mimeType", ())),
+        "mime_types": tuple(
+            text(entry, "valueCode") or text(entry, "valueString") for entry in extensions.get(FHIR + "mimeType", ())
+        ),
         "reference_types": tuple(
             text(entry, "valueCode") for entry in extensions.get(FHIR + "questionnaire-referenceResource", ())
         ),

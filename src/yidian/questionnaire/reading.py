@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections import Counter
 from decimal import Decimal, DecimalException
 from typing import Any
 
+from yidian.questionnaire.definitions import RESOURCE_TYPES
 from yidian.questionnaire.outcome import Issue, quote
 from yidian.questionnaire.values import MAX_EXPONENT
 
@@ -16,13 +18,15 @@ _MAX_DIGITS = 1_000  # of one number, as written
 _NAN, _HUGE = Decimal("NaN"), Decimal("Infinity")
 
 
-def read_json(data: bytes | str) -> tuple[Any, list[Issue]]:
+def read_json(data: bytes | str, root: str = "$this") -> tuple[Any, list[Issue]]:
     """The document and what is wrong with its JSON; the document is None when it cannot be read at all.
+
+    `root` is what paths begin with when the document does not say what it is.
 
     Numbers with a point or exponent become Decimal. Duplicate names, NaN, numbers beyond all measure and lone
     surrogates are errors with their path; the document is still given, so that the rest can be checked.
     """
-    written, fault = _decode(data)
+    written, fault = _decode(data, root)
     if fault:
         return None, [fault]
     repeated: dict[int, tuple[dict, list[str]]] = {}
@@ -30,8 +34,8 @@ def read_json(data: bytes | str) -> tuple[Any, list[Issue]]:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)
         if len(made) < len(found):
-            names = [name for name, _ in found]
-            repeated[id(made)] = made, sorted({name for name in made if names.count(name) > 1})
+            counted = Counter(name for name, _ in found)
+            repeated[id(made)] = made, [name for name, times in counted.items() if times > 1]
         return made
 
     try:
@@ -43,29 +47,31 @@ def read_json(data: bytes | str) -> tuple[Any, list[Issue]]:
             parse_constant=lambda name: _NAN if name == "NaN" else _HUGE,
         )
     except json.JSONDecodeError as error:
-        place = _path_at(written, error.pos)
+        place = _path_at(written, error.pos, root)
         where = f"第 {error.lineno} 行第 {error.colno} 个字符"
         return None, [Issue("fatal", "structure", f"不是 JSON：{where}处写得不对。请改正后再来。", place)]
     except RecursionError:
-        return None, [_too_deep(_path_at(written, len(written)))]
-    issues = _look_through(document, repeated)
+        return None, [_too_deep(_path_at(written, len(written), root))]
+    issues = _look_through(document, repeated, root)
     if any(issue.severity == "fatal" for issue in issues):
         return None, issues
     return document, issues
 
 
-def _decode(data: bytes | str) -> tuple[str, Issue | None]:
+def _decode(data: bytes | str, root: str) -> tuple[str, Issue | None]:
     if len(data) > MAX_BYTES:
-        return "", Issue("fatal", "too-long", f"文件超过 {MAX_BYTES // 1_000_000} MB，没有读。请拆小，或去掉附件再来。")
+        return "", Issue(
+            "fatal", "too-long", f"文件超过 {MAX_BYTES // 1_000_000} MB，没有读。请拆小，或去掉附件再来。", root
+        )
     if isinstance(data, bytes):
         try:
             data = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             said = f"不是 UTF-8：第 {error.start + 1} 个字节读不出。请另存为 UTF-8 再来。"
-            return "", Issue("fatal", "structure", said)
+            return "", Issue("fatal", "structure", said, root)
     data = data.removeprefix("\ufeff")
     if not data.strip():
-        return "", Issue("fatal", "structure", "文件是空的。请给一份 JSON。")
+        return "", Issue("fatal", "structure", "文件是空的。请给一份 JSON。", root)
     return data, None
 
 
@@ -87,11 +93,11 @@ def _too_deep(path: str) -> Issue:
     return Issue("fatal", "too-costly", f"列表和对象套得超过 {MAX_DEPTH} 层，没有读下去。请减少层数。", path)
 
 
-def _look_through(document: Any, repeated: dict[int, tuple[dict, list[str]]]) -> list[Issue]:
+def _look_through(document: Any, repeated: dict[int, tuple[dict, list[str]]], root: str) -> list[Issue]:
     """What JSON allows and FHIR does not, or what would cost too much."""
     issues: list[Issue] = []
-    root = document.get("resourceType") if isinstance(document, dict) else None
-    stack = [(document, root if isinstance(root, str) and root.isidentifier() else "$", 1)]
+    kind = document.get("resourceType") if isinstance(document, dict) else None
+    stack = [(document, kind if isinstance(kind, str) and kind in RESOURCE_TYPES else root, 1)]
     seen = 0
     while stack:
         found, path, depth = stack.pop()
@@ -144,16 +150,17 @@ def join(path: str, name: str) -> str:
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"', re.DOTALL)
 
 
-def _path_at(written: str, end: int) -> str:
+def _path_at(written: str, end: int, root: str) -> str:
     """The path of the place at which reading stopped, followed through the text up to there."""
-    stack: list[list[Any]] = []  # ["{", name] or ["[", index]
+    stack: list[Any] = []  # ["{", name] or ["[", index]
     expecting_name = False
     for token in _TOKEN.finditer(written, 0, end):
         mark = token.group()
         if mark in "{[":
             if len(stack) >= MAX_DEPTH:
                 break
-            stack.append([mark, "" if mark == "{" else 0])
+            opened: list[Any] = [mark, "" if mark == "{" else 0]
+            stack.append(opened)
             expecting_name = mark == "{"
         elif mark in "}]":
             if stack:
@@ -167,7 +174,7 @@ def _path_at(written: str, end: int) -> str:
             stack[-1][1] = mark.strip('"')
             expecting_name = False
     kind = re.search(r'"resourceType"\s*:\s*"([A-Za-z]+)"', written[:100_000])
-    path = kind.group(1) if kind else "$"
+    path = kind.group(1) if kind and kind.group(1) in RESOURCE_TYPES else root
     for mark, place in stack:
         if mark == "[":
             path = f"{path}[{place}]"

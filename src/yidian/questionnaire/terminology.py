@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from yidian.questionnaire.values import Coding, number, read_coding, text
+from yidian.questionnaire.wellknown import SYSTEMS, VALUE_SETS
 
 WEIGHT_URLS = (
     "http://hl7.org/fhir/StructureDefinition/ordinalValue",
@@ -65,6 +66,7 @@ class Terminology:
         self._sets: dict[str, Mapping] = {}
         self._systems: dict[str, list[Mapping]] = {}
         self._read: dict[str, Contents | None] = {}
+        self._codes: dict[str, dict[str, Decimal | None]] = {}
         for resource in objects(owner, "contained"):
             self._add(resource)
             if identity := text(resource, "id"):
@@ -88,27 +90,42 @@ class Terminology:
 
     def value_set(self, canonical: str) -> Contents | None:
         """The contents of the value set, None when it is not at hand."""
+        return self._value_set(canonical, 0)
+
+    def _value_set(self, canonical: str, depth: int) -> Contents | None:
         if canonical not in self._read:
-            self._read[canonical] = None  # a value set that includes itself adds nothing
+            self._read[canonical] = None  # what a value set that includes itself finds
             found = self.find(canonical)
-            if found is not None and found.get("resourceType") == "ValueSet":
-                self._read[canonical] = self._expand(found, 0)
+            if found is None:
+                self._read[canonical] = _well_known(canonical)
+            elif found.get("resourceType") == "ValueSet" and depth <= _MAX_INCLUDES:
+                self._read[canonical] = self._expand(found, depth)
         return self._read[canonical]
 
     def weight(self, coding: Coding) -> Decimal | None:
         """The weight that a code system at hand gives this code."""
-        for system in self._systems.get(coding.system, ()):
-            for concept, _ in _walk(system):
-                if text(concept, "code") == coding.code and (weight := _concept_weight(concept)) is not None:
-                    return weight
-        return None
+        return self._known(coding.system).get(coding.code)
 
     def knows(self, coding: Coding) -> bool | None:
         """Whether a code system at hand has this code; None when none that is complete is at hand."""
-        systems = self._systems.get(coding.system, ())
-        if any(text(concept, "code") == coding.code for system in systems for concept, _ in _walk(system)):
+        if coding.code in self._known(coding.system):
             return True
-        return False if any(text(system, "content") == "complete" for system in systems) else None
+        return False if self._is_complete(coding.system) else None
+
+    def _is_complete(self, system: str) -> bool:
+        return any(text(source, "content") == "complete" for source in self._systems.get(system, ()))
+
+    def _known(self, system: str) -> dict[str, Decimal | None]:
+        """The codes at hand of this system, each with its weight."""
+        if system not in self._codes:
+            known: dict[str, Decimal | None] = {}
+            for source in self._systems.get(system, ()):
+                for concept, _ in _walk(source):
+                    code, weight = text(concept, "code"), _concept_weight(concept)
+                    if known.get(code) is None:
+                        known[code] = weight
+            self._codes[system] = known
+        return self._codes[system]
 
     def _expand(self, resource: Mapping, depth: int) -> Contents:
         expansion = resource.get("expansion")
@@ -153,11 +170,9 @@ class Terminology:
         own, complete = self._own_concepts(include, system)
         inner = include.get("valueSet")
         for canonical in inner if isinstance(inner, list) else []:
-            contents = None
-            if isinstance(canonical, str) and depth < _MAX_INCLUDES and (found := self.find(canonical)) is not None:
-                contents = self._expand(found, depth + 1)
+            contents = self._value_set(canonical, depth + 1) if isinstance(canonical, str) else None
             if contents is None:
-                return ([], False) if own is None else (own, False)
+                return own or [], False
             complete = complete and contents.complete
             codes = {(concept.coding.system, concept.coding.code) for concept in contents.concepts}
             if own is None:
@@ -178,7 +193,7 @@ class Terminology:
         if not system:
             return None, True
         sources = self._systems.get(system, ())
-        complete = any(text(source, "content") == "complete" for source in sources)
+        complete = self._is_complete(system)
         concepts = []
         filters = objects(include, "filter")
         for source in sources:
@@ -189,6 +204,16 @@ class Terminology:
                     coding = Coding(system, text(entry, "code"), text(entry, "display"), text(source, "version"))
                     concepts.append(Concept(coding, _concept_weight(entry)))
         return concepts, complete
+
+
+def _well_known(canonical: str) -> Contents | None:
+    systems = VALUE_SETS.get(canonical.partition("|")[0], ())
+    if not systems or not all(system in SYSTEMS for system in systems):
+        return None
+    concepts = [
+        Concept(Coding(system, code, display)) for system in systems for code, display in SYSTEMS[system].items()
+    ]
+    return Contents(tuple(concepts), complete=True)
 
 
 def _flatten(supplement: Any) -> Iterator[Mapping]:

@@ -266,6 +266,19 @@ def equal(left: Value, right: Value) -> bool | None:
     return None if order is None else order == 0
 
 
+def key(value: Value) -> tuple:
+    """What two values that `equal` calls the same have in common, for sets; of values that can be decided by it.
+
+    Dates and quantities are taken as written.
+    """
+    content = value.content
+    if isinstance(content, Coding):
+        return ("Coding", content.system, content.code or ("", content.display))
+    if isinstance(content, Reference):
+        return ("Reference", content.reference)
+    return (kind(value.type), content)
+
+
 def same_coding(left: Coding, right: Coding) -> bool:
     """Whether both mean the same concept: system and code, without any code the display."""
     if left.code or right.code:
