@@ -255,11 +255,13 @@ def _check_installation(deploy: bool) -> None:
 
 @main.command()
 def reindex() -> None:
-    """重建一切能从数据库重建的东西：公开页面、检索用的名称、缓存。"""
+    """重建一切能从数据库重建的东西：公开页面、检索用的名称和索引、缓存。旧的索引用到新的建好为止。"""
     _prepare()
     from yidian.editorial.actions import rebuild
+    from yidian.search.library import library
 
     click.echo(f"已重建 {rebuild(progress)} 条。")
+    click.echo(f"检索索引里有 {library().build(progress)} 条。")
 
 
 @main.command()

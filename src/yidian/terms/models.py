@@ -59,6 +59,7 @@ class GlossaryTerm(Publishable):
 
     kind = "glossary_term"
     section = "glossary"
+    searchable = False
 
     name = models.CharField("词", max_length=50, unique=True)
     alternate_names = models.TextField("其他写法", blank=True, help_text="每行一个，在正文里同样会得到解释。")
@@ -67,6 +68,3 @@ class GlossaryTerm(Publishable):
     class Meta:
         verbose_name = verbose_name_plural = "难词解释"
         ordering = ["slug"]
-
-    def searchable_names(self) -> list[str]:
-        return []
