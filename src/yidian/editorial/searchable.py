@@ -1,5 +1,6 @@
 """What search reads of everything public; `search` itself knows no models and is told of this by a setting."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -22,10 +23,11 @@ def searched_models() -> dict[str, type[Publishable]]:
     return {model.kind: model for model in apps.get_models() if issubclass(model, Publishable) and model.searchable}
 
 
-def documents(kind: str, ids: Iterable[str]) -> list[Document]:
+def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Document]:
     """The public things of a kind among `ids`, as search sees them; what is withdrawn is left out.
 
-    Entries take one query and one for each way of filing; everything else one query.
+    One query, and for entries one more for each way of filing, unless `filed` is False: what a page shows needs no
+    tags.
     """
     model = searched_models().get(kind)
     if model is None:
@@ -33,9 +35,16 @@ def documents(kind: str, ids: Iterable[str]) -> list[Document]:
     numbers = [int(pk) for pk in ids]
     public = model.objects.public().filter(pk__in=numbers)
     if issubclass(model, Entry):
-        return _entries(model, public)
+        return _entries(model, public, filed=filed)
     return [
-        Document(kind, str(thing.pk), (thing.title, *thing.searchable_names()), getattr(thing, "description", ""))
+        Document(
+            kind,
+            str(thing.pk),
+            (thing.title, *thing.searchable_names()),
+            getattr(thing, "description", ""),
+            url=thing.get_absolute_url(),
+            body_parts=(thing.title,) if kind == "body_part" else (),
+        )
         for thing in public
     ]
 
@@ -55,18 +64,33 @@ def every(progress=lambda things, length: things) -> Iterator[list[Document]]:
             yield documents(model.kind, batch)
 
 
-def _entries(model: type[Entry], public) -> list[Document]:
-    more = [name for name in ("detail", "keywords") if name in {field.name for field in model._meta.concrete_fields}]
-    rows = public.values_list("pk", "name", "alternate_names", "description", "rendered", "last_published_at", *more)
-    rows = list(rows)
-    tags = _tags(model, [row[0] for row in rows])
+def _entries(model: type[Entry], public, *, filed: bool) -> list[Document]:
+    fields = {field.name for field in model._meta.concrete_fields}
+    more = [name for name in ("detail", "keywords") if name in fields]
+    about = ["about__name", "about__live"] if "about" in fields else []
+    columns = ("pk", "slug", "name", "alternate_names", "description", "rendered", "last_published_at")
+    rows = list(public.values_list(*columns, *about, *more))
+    tags, body_parts = _filed(model, [row[0] for row in rows] if filed else [])
     found = []
-    for pk, name, alternate_names, description, rendered, published, *rest in rows:
+    for pk, slug, name, alternate_names, description, rendered, published, *rest in rows:
         if not belongs(rendered, published):
             rendered = rendered_now(model.objects.get(pk=pk))
         names = [line.strip() for line in alternate_names.splitlines() if line.strip()]
-        body = "\n".join([description, *filter(None, rest), *_texts(rendered)])
-        found.append(Document(model.kind, str(pk), (name, *names), body, tuple(tags[pk])))
+        subject, extra = rest[: len(about)], rest[len(about) :]
+        if model.kind == "condition":
+            subject = (name, True)
+        found.append(
+            Document(
+                model.kind,
+                str(pk),
+                (name, *names),
+                "\n".join([description, *filter(None, extra), *_texts(rendered)]),
+                tuple(tags[pk]),
+                url=f"/{model.section}/{slug}/",
+                conditions=(subject[0],) if subject and subject[1] else (),
+                body_parts=tuple(body_parts[pk]),
+            )
+        )
     return found
 
 
@@ -76,7 +100,7 @@ def _texts(rendered: dict) -> Iterator[str]:
         yield from _block_texts(answer)
     for card in rendered["care_advice"]:
         yield card["heading"]
-        yield from map(plain, card["items"])
+        yield from map(_words, card["items"])
     for module in rendered["modules"]:
         yield module["headline"]
         yield from _block_texts(module["blocks"])
@@ -84,26 +108,38 @@ def _texts(rendered: dict) -> Iterator[str]:
         yield phase["label"]
         for step in phase["steps"]:
             yield step["name"]
-            yield plain(step["html"])
+            yield _words(step["html"])
     for field in ("do", "dont", "stop_conditions", "contraindications"):
-        yield from map(plain, rendered[field])
+        yield from map(_words, rendered[field])
+
+
+# Footnotes are for the eye: [12] behind a sentence is none of its words.
+_CITED = re.compile(r'<sup class="cite">.*?</sup>')
+
+
+def _words(html: str) -> str:
+    return plain(_CITED.sub("", html))
 
 
 def _block_texts(blocks: list[dict]) -> Iterator[str]:
     for block in blocks:
         if "html" in block:
-            yield plain(block["html"])
+            yield _words(block["html"])
         elif block["type"] == "claim":
             yield block["claim"]["text"]
             yield block["claim"]["summary"]
 
 
-def _tags(model: type[Entry], ids: list[int]) -> dict[int, list[str]]:
+def _filed(model: type[Entry], ids: list[int]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """By primary key, the tags under which entries are filed, and the names of their body parts."""
     tags: dict[int, list[str]] = defaultdict(list)
-    for word, relation in FILED_UNDER.items():
+    body_parts: dict[int, list[str]] = defaultdict(list)
+    for word, relation in FILED_UNDER.items() if ids else ():
         field = model._meta.get_field(relation)
         through, own, other = field.remote_field.through, field.m2m_field_name(), field.m2m_reverse_field_name()
-        filed = through.objects.filter(**{f"{own}__in": ids, f"{other}__live": True})
-        for pk, slug in filed.order_by("pk").values_list(f"{own}_id", f"{other}__slug"):
+        held = through.objects.filter(**{f"{own}__in": ids, f"{other}__live": True}).order_by("pk")
+        for pk, slug, name in held.values_list(f"{own}_id", f"{other}__slug", f"{other}__name"):
             tags[pk].append(f"{word}:{slug}")
-    return tags
+            if word == "body_part":
+                body_parts[pk].append(name)
+    return tags, body_parts

@@ -8,7 +8,8 @@ class Document:
     """One public thing as it is searched.
 
     `head` holds what names it: its title first, then its alternative names; `body` the rest as plain text. `tags`
-    are what results can be filtered by: "department:<slug>", "body_part:<slug>", "population:<slug>".
+    are what results can be filtered by: "department:<slug>", "body_part:<slug>", "population:<slug>". `url`,
+    `conditions` and `body_parts` (names) are for those who show it.
     """
 
     kind: str
@@ -16,6 +17,13 @@ class Document:
     head: tuple[str, ...]
     body: str = ""
     tags: tuple[str, ...] = ()
+    url: str = ""
+    conditions: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return self.head[0]
 
     @property
     def key(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from yidian.search.analysis import body_tokens, head_tokens, query_terms
 from yidian.search.backends import Index, Writer
-from yidian.search.documents import Document
+from yidian.search.documents import Document, key_of
 from yidian.zh.grams import grams
 
 # Candidates that are looked at again after the engine's own ranking, and so the end of the last page of results.
@@ -16,11 +16,16 @@ MAX_QUERY = 10_000
 
 @dataclass(frozen=True)
 class Found:
-    """A document that answers, and how well: scores compare within one search only."""
+    """A document that answers, how well (scores compare within one search only), and what it is filed under."""
 
     kind: str
     object_id: str
     score: float
+    tags: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return key_of(self.kind, self.object_id)
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,11 @@ class Engine:
             head=head_tokens(document),
             body=body_tokens(document),
             tags=(f"kind:{document.kind}", *document.tags),
+            payload=" ".join(document.tags).encode(),
         )
 
     def search(self, query: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
         """The documents that answer a query best, at most CANDIDATES; every string is a query, none has operators."""
         terms = query_terms(self.index, grams(query[:MAX_QUERY]))
         hits = self.index.search(terms, limit=min(limit, CANDIDATES), tags=tags)
-        return [Found(*hit.key.split(":", 1), hit.score) for hit in hits]
+        return [Found(*hit.key.split(":", 1), hit.score, tuple(hit.payload.decode().split())) for hit in hits]
