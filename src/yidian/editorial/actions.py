@@ -12,6 +12,7 @@ from yidian.evidence.models import Appearance
 from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
 from yidian.search.actions import index_later, index_names, remove_names
+from yidian.terms.models import SynonymGroup
 
 # A change of a hard word touches any page; more pages than this wait for `yidian reindex`, so that saving a word
 # stays within seconds (about 2 ms a page).
@@ -41,7 +42,7 @@ def after_change(content: Publishable) -> None:
         purge: set[str] = set()
         for changed in (content, *_pages_showing(content)):
             refresh(changed)
-            if changed.searchable:
+            if changed.searchable or isinstance(changed, SynonymGroup):
                 index_later(changed.kind, changed.pk)
             purge.update(changed.purge_keys())
         purge_on_commit(sorted(purge))

@@ -10,12 +10,17 @@ from yidian.editorial.models import Entry
 from yidian.editorial.rendering import belongs, rendered_now
 from yidian.publication.models import Publishable
 from yidian.search.documents import Document
+from yidian.terms.synonyms import synonym_rows
 from yidian.zh.sentences import plain
 
 # Entries read at once: 500 public forms are about 6 MB.
 BATCH = 500
 # What results can be filtered by, and the relation that says so.
 FILED_UNDER = {"body_part": "body_parts", "department": "departments", "population": "populations"}
+
+# Kinds whose names are terms: what a reader may be speaking of.
+NAMED = ("body_part", "population", "condition")
+TERM_KINDS = ("synonym_group", *NAMED)
 
 
 def searched_models() -> dict[str, type[Publishable]]:
@@ -47,6 +52,21 @@ def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Docu
         )
         for thing in public
     ]
+
+
+def terms() -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Every word that search knows as a term: (slug, standard name, category, other names).
+
+    The reviewed synonyms, then parts of the body, populations and conditions by their own names; what has the name of a
+    synonym is that same term. Four queries.
+    """
+    rows = synonym_rows()
+    slugs = {word: slug for slug, name, _, others in rows for word in (name, *others)}
+    for kind in NAMED:
+        for thing in searched_models()[kind].objects.public().order_by("slug"):
+            slug = slugs.get(thing.name, f"{kind}:{thing.slug}")
+            rows.append((slug, thing.name, getattr(thing, "condition_kind", kind), tuple(thing.searchable_names())))
+    return rows
 
 
 def every(progress=lambda things, length: things) -> Iterator[list[Document]]:

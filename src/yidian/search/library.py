@@ -8,6 +8,7 @@ a whole index.
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import secrets
@@ -26,6 +27,7 @@ from yidian.search import backends
 from yidian.search.backends import IndexBusy, IndexDamaged
 from yidian.search.documents import key_of
 from yidian.search.engine import Engine
+from yidian.search.lexicon import Lexicon, Term
 from yidian.search.models import IndexRequest, IndexState
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Library:
         self._lock = threading.Lock()
         self._opened: tuple[str, Engine] | None = None
         self._seen: tuple[int, int] = (0, 0)
+        self._terms = 0
 
     # reading
 
@@ -80,10 +83,20 @@ class Library:
         name = self.current()
         if not name:
             raise IndexDamaged("没有索引")
-        if self._opened is not None and self._opened[0] == name:
+        terms = _changed(self.folder / name / "terms.json")
+        if self._opened is not None and self._opened[0] == name and terms == self._terms:
             self._opened[1].index.refresh()
             return
-        self._opened = name, Engine(backends.open_index(self.folder / name / "index", self.backend))
+        self._terms = terms
+        self._opened = name, self._engine(name)
+
+    def _engine(self, name: str) -> Engine:
+        folder = self.folder / name
+        try:
+            lexicon = Lexicon(json.loads((folder / "terms.json").read_text("utf-8")))
+        except ValueError as error:
+            raise IndexDamaged("词表读不了") from error
+        return Engine(backends.open_index(folder / "index", self.backend), lexicon)
 
     def current(self) -> str:
         """The name of the generation in use, empty when there is none."""
@@ -124,7 +137,7 @@ class Library:
             if not held or not name:
                 return 0
             try:
-                engine = Engine(backends.open_index(self.folder / name / "index", self.backend))
+                engine = self._engine(name)
                 return self._apply(engine, name, keep=self._is_building())
             except IndexBusy:
                 return 0
@@ -136,9 +149,11 @@ class Library:
     def _apply(self, engine: Engine, name: str, *, keep: bool) -> int:
         done = 0
         while requests := list(IndexRequest.objects.exclude(generation=name).order_by("pk")[:BATCH]):
+            wanted = {(request.kind, request.object_id) for request in requests}
+            engine, more = self._learn_terms(engine, name, {kind for kind, _ in wanted})
             by_kind: dict[str, set[str]] = {}
-            for request in requests:
-                by_kind.setdefault(request.kind, set()).add(request.object_id)
+            for kind, object_id in wanted | more:
+                by_kind.setdefault(kind, set()).add(object_id)
             with engine.index.writer() as writer:
                 for kind, ids in by_kind.items():
                     found = {document.object_id: document for document in _source().documents(kind, sorted(ids))}
@@ -157,6 +172,25 @@ class Library:
             done += len(requests)
         return done
 
+    def _learn_terms(self, engine: Engine, name: str, kinds: set[str]) -> tuple[Engine, set[tuple[str, str]]]:
+        """The engine with today's terms, and the documents that speak of those that changed, as (kind, id).
+
+        Only when something of a kind that holds terms has changed.
+        """
+        if not kinds & set(_source().TERM_KINDS):
+            return engine, set()
+        lexicon = Lexicon(_source().terms())
+        before, after = engine.lexicon.terms, lexicon.terms
+        changed = {slug for slug in before.keys() | after.keys() if before.get(slug) != after.get(slug)}
+        if not changed:
+            return engine, set()
+        speaking: set[str] = set()
+        for slug in changed:
+            old, new = (_words(terms.get(slug)) for terms in (before, after))
+            speaking |= engine.speaking_of(slug, old ^ new)
+        _replace(self.folder / name / "terms.json", _as_json(lexicon))
+        return Engine(engine.index, lexicon), {tuple(key.split(":", 1)) for key in speaking}
+
     def build(self, progress: Callable = lambda things, length: things) -> int:
         """Builds the index from all that is public while the old one serves; how many documents it holds.
 
@@ -169,7 +203,9 @@ class Library:
             # nobody is between looking whether a build goes on and forgetting a change
             with _locked(self.folder / "write.lock", wait=True):
                 pass
-            engine = Engine(backends.create(self.folder / name / "index", self.backend))
+            lexicon = Lexicon(_source().terms())
+            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon)
+            _replace(self.folder / name / "terms.json", _as_json(lexicon))
             count = 0
             with engine.index.writer(BUILD_MEMORY) as writer:
                 for batch in _source().every(progress):
@@ -211,8 +247,16 @@ def _library(folder: Path, backend: str) -> Library:
 
 
 def _source():
-    """The module that reads what is public: `documents(kind, ids)` and `every(progress)`."""
+    """The module that reads what is public: `documents(kind, ids)`, `every(progress)`, `terms()` of TERM_KINDS."""
     return import_module(settings.YIDIAN_SEARCHED)
+
+
+def _words(term: Term | None) -> set[str]:
+    return {term.name, *term.alternate_names} if term else set()
+
+
+def _as_json(lexicon: Lexicon) -> str:
+    return json.dumps(list(lexicon.terms.values()), ensure_ascii=False)
 
 
 def _changed(path: Path) -> int:
@@ -222,7 +266,7 @@ def _changed(path: Path) -> int:
 def _replace(path: Path, text: str) -> None:
     """Writes a small file in one step that a power loss cannot halve."""
     beside = path.with_suffix(".new")
-    with beside.open("w", encoding="ascii") as file:
+    with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
