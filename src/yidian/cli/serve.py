@@ -255,20 +255,24 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
         _announce(*announce, stopping)
     from yidian.pagecache.actions import drain_purges
     from yidian.readership.buffer import BATCH, prune_events
-    from yidian.search.library import library
+
+    searched = apps.is_installed("yidian.search")
+    if searched:
+        from yidian.search.library import library
 
     last_minute = last_second = 0.0
     pruning = False
     building = threading.Thread()
     while not stopping.is_set() and os.getppid() == parent:
         now = time.monotonic()
-        _survive("更新检索索引", library().catch_up)
+        if searched:
+            _survive("更新检索索引", library().catch_up)
         if now - last_second < TICK:
             stopping.wait(GLANCE)
             continue
         last_second = now
         _survive("清除缓存页面", drain_purges)
-        if not building.is_alive() and _survive("检查检索索引", library().is_due):
+        if searched and not building.is_alive() and _survive("检查检索索引", library().is_due):
             building = threading.Thread(target=_survive, args=("重建检索索引", _build_search), daemon=True)
             building.start()
         if now - last_minute >= MINUTE or not last_minute:

@@ -17,7 +17,7 @@ from yidian.zh.hant import to_hant
 
 # Results of all kinds are shown in groups, this many in all and this many in each; a group leads to the rest of it.
 TOGETHER = 30
-IN_A_GROUP = 5
+IN_A_GROUP = 4
 # What people paste is answered; the page shows no more of it than fits the box again.
 MAX_SHOWN = 500
 MAX_PAGES = CANDIDATES // queries.PAGE_SIZE + 1
