@@ -29,6 +29,11 @@ class Document:
     def key(self) -> str:
         return key_of(self.kind, self.object_id)
 
+    @property
+    def public_id(self) -> str:
+        """What the outside knows it by, on every site that holds it: "question:h2f6k8pw"."""
+        return f"{self.kind}:{self.url.strip('/').rpartition('/')[2]}"
+
 
 def key_of(kind: str, object_id: str | int) -> str:
     """The one name of a document in every index: "question:123"."""

@@ -57,7 +57,7 @@ class Engine:
         return [Found(*hit.key.split(":", 1), hit.score, tuple(hit.payload.decode().split())) for hit in hits]
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:
-        """The keys of documents that hold a term, indexed under it or by any of its words; at most MOST_SPEAKING a word."""
+        """The keys of documents indexed under a term or holding any of its words; at most MOST_SPEAKING for each."""
         found = self.index.search([Term(each, CONCEPT + slug) for each in FIELDS], limit=MOST_SPEAKING)
         for word in words:
             tokens = grams(word)
