@@ -1,0 +1,55 @@
+"""The judged sets keep their shape: an examination with a broken line measures nothing."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / "data"
+LEVELS = ("emergency_call", "emergency", "same_day", "appointment")
+# a topic without its line of guidance in the README is no topic
+TOPICS = set(
+    re.findall(
+        r"^\| ([a-z_]+) \| .*(?:120|emergency|appointment)", (DATA / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+)
+
+
+def lines(name):
+    return [json.loads(line) for line in (DATA / name).read_text("utf-8").splitlines()]
+
+
+def squeezed(text):
+    """The words of a line without the marks and spaces that would hide a repetition."""
+    return "".join(char for char in text.lower() if char.isalnum())
+
+
+@pytest.mark.parametrize("name, text", [("red_flag_sentences.jsonl", "text")])
+def test_ids_and_texts_are_unique_and_parts_are_named(name, text):
+    rows = lines(name)
+    assert not [key for key, times in Counter(row["id"] for row in rows).items() if times > 1]
+    assert not [key for key, times in Counter(squeezed(row[text]) for row in rows).items() if times > 1]
+    assert all(row[text] == row[text].strip() != "" for row in rows)
+    assert {row["part"] for row in rows} <= {"held-out", "dev"}
+
+
+def test_each_red_flag_sentence_is_whole():
+    for row in lines("red_flag_sentences.jsonl"):
+        assert row["kind"] in {"positive", "negated", "other-person", "past", "hypothetical", "benign"}, row
+        assert (row["level"] in LEVELS) if row["kind"] == "positive" else row["level"] is None, row
+        assert row["topics"], row
+        assert set(row["topics"]) <= TOPICS, row
+        assert ("span" in row) == (row["kind"] != "benign"), row
+        assert row.get("span", row["text"]) in row["text"], row
+        assert isinstance(row.get("age", 0), int), row
+        assert row.get("sex", "female") in {"female", "male"}, row
+        assert not row.get("pregnant") or row.get("sex") == "female", row
+
+
+def test_red_flag_sentences_are_many_and_of_every_kind():
+    rows = lines("red_flag_sentences.jsonl")
+    held_out = [row for row in rows if row["part"] == "held-out"]
+    assert len(held_out) >= 350
+    assert {topic for row in held_out for topic in row["topics"] if row["kind"] == "positive"} == TOPICS
