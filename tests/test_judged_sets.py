@@ -50,6 +50,10 @@ def test_each_red_flag_sentence_is_whole():
 
 def test_red_flag_sentences_are_many_and_of_every_kind():
     rows = lines("red_flag_sentences.jsonl")
+    assert len(rows) >= 700
+    kinds = Counter(row["kind"] for row in rows)
+    assert 0.4 <= kinds["positive"] / len(rows) <= 0.5
+    assert min(kinds["negated"], kinds["past"] + kinds["other-person"], kinds["hypothetical"], kinds["benign"]) >= 90
     held_out = [row for row in rows if row["part"] == "held-out"]
     assert len(held_out) >= 350
     assert {topic for row in held_out for topic in row["topics"] if row["kind"] == "positive"} == TOPICS
