@@ -26,7 +26,7 @@ def squeezed(text):
     return "".join(char for char in text.lower() if char.isalnum())
 
 
-@pytest.mark.parametrize("name, text", [("red_flag_sentences.jsonl", "text")])
+@pytest.mark.parametrize("name, text", [("red_flag_sentences.jsonl", "text"), ("term_linking.jsonl", "query")])
 def test_ids_and_texts_are_unique_and_parts_are_named(name, text):
     rows = lines(name)
     assert not [key for key, times in Counter(row["id"] for row in rows).items() if times > 1]
@@ -57,3 +57,20 @@ def test_red_flag_sentences_are_many_and_of_every_kind():
     held_out = [row for row in rows if row["part"] == "held-out"]
     assert len(held_out) >= 350
     assert {topic for row in held_out for topic in row["topics"] if row["kind"] == "positive"} == TOPICS
+
+
+def test_term_linking_holds_each_concept_in_one_part_and_every_kind_in_both():
+    rows = lines("term_linking.jsonl")
+    assert len(rows) >= 360
+    parts = {}
+    for row in rows:
+        assert row["standard"] and len(set(row["standard"])) == len(row["standard"]), row
+        assert row["kind"] in {"synonym", "pinyin", "initials", "typo", "clean", "english", "traditional"}, row
+        assert (row["query"] in row["standard"]) == (row["kind"] == "clean"), row
+        for term in row["standard"]:
+            parts.setdefault(term, set()).add(row["part"])
+    assert not [term for term, of in parts.items() if len(of) > 1]
+    kinds = Counter((row["part"], row["kind"]) for row in rows)
+    assert min(kinds.values()) >= 10
+    assert {kind for _, kind in kinds} == {"synonym", "pinyin", "initials", "typo", "clean", "english", "traditional"}
+    assert sum(row["part"] == "held-out" for row in rows) >= len(rows) // 2 - 5
