@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import yidian.starter
+
 DATA = Path(__file__).parent / "data"
 LEVELS = ("emergency_call", "emergency", "same_day", "appointment")
 # a topic without its line of guidance in the README is no topic
@@ -26,7 +28,10 @@ def squeezed(text):
     return "".join(char for char in text.lower() if char.isalnum())
 
 
-@pytest.mark.parametrize("name, text", [("red_flag_sentences.jsonl", "text"), ("term_linking.jsonl", "query")])
+@pytest.mark.parametrize(
+    "name, text",
+    [("red_flag_sentences.jsonl", "text"), ("term_linking.jsonl", "query"), ("search_intents.jsonl", "query")],
+)
 def test_ids_and_texts_are_unique_and_parts_are_named(name, text):
     rows = lines(name)
     assert not [key for key, times in Counter(row["id"] for row in rows).items() if times > 1]
@@ -74,3 +79,14 @@ def test_term_linking_holds_each_concept_in_one_part_and_every_kind_in_both():
     assert min(kinds.values()) >= 10
     assert {kind for _, kind in kinds} == {"synonym", "pinyin", "initials", "typo", "clean", "english", "traditional"}
     assert sum(row["part"] == "held-out" for row in rows) >= len(rows) // 2 - 5
+
+
+def test_search_intents_name_pages_of_the_starter_and_queries_that_none_answers():
+    folder = Path(yidian.starter.__file__).parent / "bundle"
+    kinds = {"condition": "conditions", "article": "articles", "question": "questions", "guide": "guides"}
+    pages = {f"{kind}:{page.stem}" for kind, name in kinds.items() for page in (folder / name).glob("*.md")}
+    rows = lines("search_intents.jsonl")
+    assert {page for row in rows for page in row["relevant"]} <= pages
+    assert not [row for row in rows if len(set(row["relevant"])) < len(row["relevant"])]
+    assert sum(bool(row["relevant"]) for row in rows) >= 120
+    assert sum(not row["relevant"] for row in rows) >= 25
