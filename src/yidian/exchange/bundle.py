@@ -2,14 +2,15 @@
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from wagtail.images import get_image_model
 
@@ -625,6 +626,21 @@ def _pages_with_picture(pk: int) -> Iterable:
         yield from by_kind[kind].objects.filter(pk=content)
 
 
+@contextmanager
+def lean_database() -> Iterator[None]:
+    """SQLite without mapping its file, of which up to 256 MB would count as this process's memory."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = int(cursor.execute("PRAGMA mmap_size").fetchone()[0])
+        cursor.execute("PRAGMA mmap_size=0")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA mmap_size={before}")
+
+
 def export_bundle(
     target: Path | str,
     *,
@@ -643,7 +659,7 @@ def export_bundle(
     first = ImportedBundle.objects.first()
     header = written_header(first.title if first else settings.YIDIAN_SITE_NAME, first.licence if first else "")
     paths: dict[str, Kind | None] = {"bundle.yaml": None} | {kind.path: kind for kind in KINDS.values()}
-    with write_bundle(target) as writer:
+    with write_bundle(target) as writer, lean_database():
         for path, kind in sorted(paths.items()):
             if kind is None:
                 writer.write(path, header.encode())
