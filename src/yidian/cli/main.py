@@ -292,7 +292,7 @@ def bench_pages(answers: tuple[int, ...], no_http: bool, as_json: bool) -> None:
 @click.option("--rows", multiple=True, type=click.IntRange(100, 10_000_000), help="行数，可以给几个。")
 @click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
 def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
-    """导入医生问答，每 CPU 秒多少行，要多少内存，一万行和一百万行之间差多少；数据是临时的，测完删掉。"""
+    """导入医生问答再导出，每 CPU 秒多少行，要多少内存，一万行和一百万行之间差多少；数据是临时的，测完删掉。"""
     import json
 
     from yidian.cli import bench_import as measuring
