@@ -22,6 +22,16 @@ FILED_UNDER = {"body_part": "body_parts", "department": "departments", "populati
 NAMED = ("body_part", "population", "condition")
 TERM_KINDS = ("synonym_group", *NAMED)
 
+# What stands beside a question rather than answers it is shown below what does, unless it was asked for by name.
+WEIGHTS = {
+    "condition": 1.05,
+    "body_part": 0.45,
+    "population": 0.45,
+    "department": 0.45,
+    "hospital": 0.6,
+    "physician": 0.6,
+}
+
 
 def searched_models() -> dict[str, type[Publishable]]:
     """Every kind that has a page of its own and can be found, by its word for addresses of data."""

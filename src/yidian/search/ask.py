@@ -10,7 +10,7 @@ from django.conf import settings
 
 from yidian.search.analysis import rarity
 from yidian.search.backends import IndexDamaged
-from yidian.search.documents import Document
+from yidian.search.documents import Document, key_of
 from yidian.search.engine import CANDIDATES, Engine, Found
 from yidian.search.find import (
     ALL_PARTS,
@@ -129,11 +129,17 @@ def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, list
 
 
 def _ranked(hits: list[Found], names: list) -> list[Found]:
+    weights = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
     scores = {hit.key: hit.score / hits[0].score for hit in hits}
     tags = {hit.key: hit.tags for hit in hits}
+    asked_by_name = set()
     for name in names:
-        key = f"{name.kind}:{name.object_id}"
+        key = key_of(name.kind, name.object_id)
         scores[key] = scores.get(key, 0.0) + _NAMED[name.tier]
+        if name.tier in (EXACT_TITLE, EXACT_NAME):
+            asked_by_name.add(key)
+    for key in scores.keys() - asked_by_name:
+        scores[key] *= weights.get(key.partition(":")[0], 1.0)
     best = max(scores.values(), default=0.0)
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]
     return [

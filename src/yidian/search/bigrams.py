@@ -74,7 +74,10 @@ class Bigrams:
                 for pair in map(add, run, run[1:]):
                     pairs[pair] += weight
         ordinary = [(word, WORD_COUNT if len(word) == 2 else 1) for word in dictionary_words()]
-        for run, weight in [*((run, n) for word, n in ordinary for run in _han(word)), *((run, NAME_COUNT) for name in names for run in _han(name))]:
+        for run, weight in [
+            *((run, n) for word, n in ordinary for run in _han(word)),
+            *((run, NAME_COUNT) for name in names for run in _han(name)),
+        ]:
             for char in run:
                 singles[char] += weight
             for pair in map(add, run, run[1:]):

@@ -146,7 +146,9 @@ class Speller:
 
     def _two_by_shape(self, written: str) -> list[tuple[str, int]]:
         first, second = written
-        pairs = [like + second for like in _shapes().get(first, "")] + [first + like for like in _shapes().get(second, "")]
+        pairs = [like + second for like in _shapes().get(first, "")] + [
+            first + like for like in _shapes().get(second, "")
+        ]
         return [(pair, 2) for pair in pairs if pair in self._known]
 
     def _strange_stretches(self, run: str) -> list[tuple[int, int]]:
