@@ -41,6 +41,7 @@ KINDS = [
     "terms/bodypart",
     "terms/population",
     "terms/glossaryterm",
+    "terms/synonymgroup",
     "evidence/source",
     "evidence/claim",
     "editorial/correction",

@@ -260,8 +260,8 @@ class _Import:
         self.follow(kind, changed)
 
     def follow(self, kind: Kind, changed: list[Publishable]) -> None:
-        if kind.name == "glossary_term" and changed:
-            # a hard word may stand on any page: the last call renders them all with every new word
+        if kind.name in {"glossary_term", "synonym_group"} and changed:
+            # a hard word may stand on any page, a synonym in any query: the last call does for all what follows
             for row in changed[:-1]:
                 refresh(row)
             changed = changed[-1:]
