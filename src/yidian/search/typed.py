@@ -10,7 +10,7 @@ from typing import NamedTuple
 from yidian.search.bigrams import Bigrams, hear
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
-from yidian.zh.pinyin import initials, is_syllable, syllables_from
+from yidian.zh.pinyin import initials, is_syllable, split_syllables, syllables_from
 
 # Longer stretches of letters are not read as pinyin: nobody types more without choosing characters.
 MAX_LETTERS = 60
@@ -83,7 +83,7 @@ class Names:
 
 
 def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = "") -> list[Reading]:
-    """The likeliest texts for words of typed pinyin, best first, at most 3; `before`, `after`: the Han beside it.
+    """The likeliest text for words of typed pinyin; `before`, `after`: the Han beside it.
 
     Confidence is the share of neighbouring characters in the text that stand so in the site's texts. Empty when
     the letters are not pinyin. The last syllable may be unfinished.
@@ -113,9 +113,18 @@ def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = ""
                 known += bool(bigrams.pair(char, after))
             if text and score > best.get(text, (-1e9, 0))[0]:
                 best[text] = (score, known)
-    ranked = sorted(best, key=lambda text: (-best[text][0], text))[:3]
+    ranked = sorted(best, key=lambda text: (-best[text][0], text))[:1]
     sides = bool(before) + bool(after)
     return [Reading(text, best[text][1] / max(len(text) - 1 + sides, 1)) for text in ranked]
+
+
+def is_syllables(word: str) -> bool:
+    """Whether a word can be whole syllables of pinyin, the last perhaps unfinished."""
+    return split_syllables(word) is not None and len(word) > 1 and not _only_initials(word)
+
+
+def _only_initials(word: str) -> bool:
+    return not any(vowel in word for vowel in "aeiouv")
 
 
 def _step(held, syllable: str, price: float, into: dict, bigrams: Bigrams) -> None:
