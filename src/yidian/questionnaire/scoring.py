@@ -600,7 +600,7 @@ def _candidates(form: Form, link_id: str, given: tuple) -> list[tuple]:
 
 
 def smallest_change(form: Form, answers: Answers) -> dict | None:
-    """The fewest answers, each moved as little as possible, that would give another result; None without one.
+    """The fewest answers, each moved as little as possible, that would give another result; None without any.
 
     One answer is tried, then two; the answer is ``{"changes": [{linkId, question, from, to}], "level", "band"}``.
     Attributes that nobody can choose (``fixed`` in the sidecar: age, sex) are left alone.
@@ -611,6 +611,8 @@ def smallest_change(form: Form, answers: Answers) -> dict | None:
         return level, tuple(row["code"] for _scale, row in bands), tuple(rule["id"] for rule in fired)
 
     now = result(answers)
+    if now[0] is None:
+        return None
     fixed = set(form.sidecar.get("fixed", ()))
     movable = [link_id for link_id in form.asked if link_id not in fixed]
     options = {link_id: _candidates(form, link_id, answers.get(link_id, ())) for link_id in movable}

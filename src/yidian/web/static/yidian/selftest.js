@@ -12,14 +12,17 @@
 
   // ---- decimals: n / 10^s, exact as Python's Decimal is ----
 
+  const known = new Map(); // limits and weights are read again for every answer set
   function decimal(written) {
-    const found = /^(-?)(\d+)(?:\.(\d+))?$/.exec(String(written));
-    if (!found) return null;
-    const places = found[3] || "";
-    return { n: BigInt(found[1] + found[2] + places), s: places.length };
+    if (!known.has(written)) {
+      const found = /^(-?)(\d+)(?:\.(\d+))?$/.exec(String(written));
+      const places = found?.[3] || "";
+      known.set(written, found ? { n: BigInt(found[1] + found[2] + places), s: places.length } : null);
+    }
+    return known.get(written);
   }
   const isDecimal = (value) => typeof value === "object" && value !== null;
-  const scaled = (a, s) => a.n * 10n ** BigInt(s - a.s);
+  const scaled = (a, s) => (a.s === s ? a.n : a.n * 10n ** BigInt(s - a.s));
   function compare(a, b) {
     const s = Math.max(a.s, b.s);
     const left = scaled(a, s);
@@ -90,7 +93,7 @@
 
   function enabledIds(form, answers) {
     if (!form.conditional) return new Set(form.asked.keys());
-    const known = new Map();
+    const decided = new Map();
     function meets(condition) {
       const other = form.asked.get(condition.question);
       if (!other) return null;
@@ -108,14 +111,14 @@
       return orders.some((each) => wanted.includes(each));
     }
     function isEnabled(linkId) {
-      if (known.has(linkId)) return known.get(linkId);
-      known.set(linkId, false);
+      if (decided.has(linkId)) return decided.get(linkId);
+      decided.set(linkId, false);
       const { item, parent } = form.items.get(linkId);
       const results = (item.enableWhen || []).map(meets);
       let own = true;
       if (results.length) own = item.enableBehavior === "any" ? results.includes(true) : results.every((each) => each === true);
-      known.set(linkId, own && (parent === null || isEnabled(parent)));
-      return known.get(linkId);
+      decided.set(linkId, own && (parent === null || isEnabled(parent)));
+      return decided.get(linkId);
     }
     return new Set([...form.asked.keys()].filter(isEnabled));
   }
@@ -404,6 +407,7 @@
       return { level, bands: bands.map(({ row }) => row.code) };
     };
     const now = result(answers);
+    if (now.level === null) return null;
     const fixed = form.sidecar.fixed || [];
     const movable = [...form.asked.keys()].filter((linkId) => !fixed.includes(linkId));
     const options = new Map(movable.map((linkId) => [linkId, candidates(form, linkId, answers.get(linkId) || [])]));
