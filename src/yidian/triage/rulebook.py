@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ _RULE_FIELDS = {
     "pregnancy",
     "exclusions",
     "even_if_over",
+    "fear_counts",
     "sources",
     "reviewer",
     "written",
@@ -39,6 +40,9 @@ _RULE_FIELDS = {
     "examples",
 }
 _REQUIRED = ("id", "when", "level", "heading", "message", "sources", "examples")
+# full-width letters, digits and signs, and capital letters: one character for one
+_HALF_WIDTH = {code: chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
+_HALF_WIDTH |= {code: chr(code).lower() for code in range(0x41, 0x5B)}
 _DEFAULTS = {"version": 1, "reviewer": "", "reviewed": None, "guide": None}
 
 
@@ -76,6 +80,7 @@ class Rule:
     phrases: tuple
     exclusions: tuple
     even_if_over: bool
+    fear_counts: bool
     sources: tuple[str, ...]
     reviewer: str
     written: str
@@ -91,9 +96,12 @@ class Rulebook:
     rules: Mapping[str, Rule]
     questions: Mapping[str, Question]
     sources: Mapping[str, dict]
-    concepts: Mapping[str, tuple[str, ...]]
+    concepts: Mapping[str, list]
+    hans: Mapping[int, str]
     sha256: str
-    files: Mapping[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
 
 
 @cache
@@ -162,7 +170,19 @@ def compile_folder(folder: Path) -> dict:
         "questions": list(questions.values()),
         "sources": sources,
         "concepts": concepts,
+        "hans": _hans(concepts),
     }
+
+
+def _hans(concepts: Mapping) -> list[str]:
+    """繁體 characters whose 简体 stands in the lexicon, and those 简体: one character for one, so that spans stay."""
+    from opencc import OpenCC
+
+    used = set(json.dumps(concepts, ensure_ascii=False))
+    convert = OpenCC("t2s").convert
+    pairs = [(char, simple) for char in map(chr, range(0x4E00, 0xA000)) if (simple := convert(char)) != char]
+    pairs = [(char, simple) for char, simple in pairs if simple in used and len(simple) == 1 and char not in used]
+    return ["".join(char for char, _ in pairs), "".join(simple for _, simple in pairs)]
 
 
 def write_compiled(folder: Path = HERE) -> bool:
@@ -181,8 +201,8 @@ def _assemble(compiled: dict) -> Rulebook:
         values = {name: _tuples(value) if name != "examples" else value for name, value in made.items()}
         rules[made["id"]] = Rule(**values)
     questions = {made["id"]: Question(**made | {"asked": _tuples(made["asked"])}) for made in compiled["questions"]}
-    concepts = {name: tuple(words) for name, words in compiled["concepts"].items()}
-    return Rulebook(rules, questions, compiled["sources"], concepts, compiled["sha256"])
+    hans = str.maketrans(*compiled["hans"]) | _HALF_WIDTH
+    return Rulebook(rules, questions, compiled["sources"], compiled["concepts"], hans, compiled["sha256"])
 
 
 def _tuples(value):
@@ -309,6 +329,7 @@ def _read_rule(file: str, written, topic: dict, questions: Mapping, sources: Map
         "phrases": phrases,
         "exclusions": exclusions,
         "even_if_over": bool(written.get("even_if_over", False)),
+        "fear_counts": bool(written.get("fear_counts", False)),
         "sources": written["sources"],
         "written": when_made.isoformat(),
         "reviewed": reviewed.isoformat() if isinstance(reviewed, date) else None,
