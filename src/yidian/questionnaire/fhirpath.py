@@ -1,7 +1,7 @@
 """The scores of a self-test as FHIRPath, so that other FHIR software computes them from the Questionnaire alone.
 
-A weight is read by `answer.weight()`, which the common clients know; an answer without a weight (不确定) or a missing one
-makes the expression empty, as it makes our score None.
+A weight is read by `answer.weight()`, which the common clients know; an answer without a weight (不确定), or none at
+all, makes the expression empty, as it makes our score None.
 """
 
 from collections.abc import Mapping

@@ -63,14 +63,15 @@
     show("intro", ...intro);
   }
 
+  const questionsIn = (item) =>
+    (item.type === "group" ? [] : [item.linkId]).concat(...(item.item || []).map(questionsIn));
   const screens = () => {
     const enabled = enabledIds(form, answers);
     return questionnaire.item
-      .map((item) => (item.type === "group" ? item.item.map((each) => each.linkId) : [item.linkId]))
-      .map((ids) => ids.filter((linkId) => enabled.has(linkId)))
-      .filter((ids) => ids.length);
+      .map((item) => ({ heading: item.item ? item.text : "", ids: questionsIn(item).filter((linkId) => enabled.has(linkId)) }))
+      .filter(({ ids }) => ids.length);
   };
-  const screenOf = (linkId) => screens().findIndex((ids) => ids.includes(linkId));
+  const screenOf = (linkId) => screens().findIndex(({ ids }) => ids.includes(linkId));
 
   function firedNow() {
     const crisis = new Set((sidecar.red_flags || []).filter((rule) => rule.crisis).map((rule) => rule.id));
@@ -83,7 +84,7 @@
   function onward(linkId) {
     if (firedNow().red_flags.some((rule) => stopping.includes(rule.level))) return go({ stage: "result", stopped: true });
     const next = screens()[screenOf(linkId) + 1];
-    go(next ? { stage: "question", at: next[0] } : { stage: "review" });
+    go(next ? { stage: "question", at: next.ids[0] } : { stage: "review" });
   }
 
   function parse(asked, typed) {
@@ -109,6 +110,26 @@
         return make("li", null, make("button", { type: "button", class: chosen && "is-chosen", press }, option.display,
           chosen && make("span", { class: "test-question__chosen" }, words.chosen)));
       }));
+  }
+
+  // the questions of a group on one screen; what is left open becomes no or unsure when the reader says so
+  function rows(ids) {
+    const rest = (code) => () => {
+      for (const linkId of ids) if (!answers.has(linkId)) answers.set(linkId, [code]);
+      onward(ids[0]);
+    };
+    return [
+      ...ids.map((linkId) => {
+        const asked = form.asked.get(linkId);
+        return make("fieldset", { class: "test-question__row" }, make("legend", null, asked.text),
+          asked.options.map((option) => {
+            const radio = make("input", { type: "radio", name: linkId, press: () => answers.set(linkId, [option.code]) });
+            radio.checked = (answers.get(linkId) || []).includes(option.code);
+            return make("label", null, radio, option.display);
+          }));
+      }),
+      make("p", { class: "test-question__ways" }, button(words.rest_no, rest("no")), quietButton(words.rest_unsure, rest("unsure"))),
+    ];
   }
 
   function numberField(asked) {
@@ -139,21 +160,23 @@
   function showQuestion(linkId) {
     const list = screens();
     const at = Math.max(0, screenOf(linkId));
-    const asked = form.asked.get(list[at][0]);
-    const typing = asked.options.length ? null : numberField(asked);
+    const { heading, ids } = list[at];
+    const asked = form.asked.get(ids[0]);
+    const typing = heading || asked.options.length ? null : numberField(asked);
+    const progress = sidecar.kind === "triage" ? words.progress_steps : words.progress;
     const back = at === 0
       ? quietButton(words.leave, () => go({ stage: "intro" }))
-      : quietButton(words.back, () => go({ stage: "question", at: list[at - 1][0] }));
-    const skip = quietButton(words.skip, () => {
+      : quietButton(words.back, () => go({ stage: "question", at: list[at - 1].ids[0] }));
+    const skip = !heading && quietButton(words.skip, () => {
       answers.delete(asked.linkId);
       onward(asked.linkId);
     });
     const page = make("form", { class: "test-question", novalidate: true },
-      make("p", { class: "test-question__progress" }, fill(words.progress, { n: at + 1, m: list.length })),
+      make("p", { class: "test-question__progress" }, fill(progress, { n: at + 1, m: list.length })),
       sidecar.instructions && make("p", { class: "test-question__instructions" }, sidecar.instructions),
-      make("h1", { class: "test-question__text", id: "test-question" }, asked.text),
-      typing ? [typing.field, make("p", null, make("button", { class: "button", type: "submit" }, words.next))] : choices(asked),
-      make("p", { class: "test-question__ways" }, back, skip));
+      make("h1", { class: "test-question__text", id: "test-question" }, heading || asked.text),
+      heading ? rows(ids) : typing ? [typing.field, make("p", null, make("button", { class: "button", type: "submit" }, words.next))] : choices(asked),
+      make("p", { class: "test-question__ways" }, [back, skip]));
     page.addEventListener("submit", typing ? typing.submit : (event) => event.preventDefault());
     show("question", page);
   }
@@ -256,6 +279,6 @@
   place.addEventListener("submit", (event) => {
     if (place.dataset.stage !== "intro") return;
     event.preventDefault();
-    go({ stage: "question", at: screens()[0][0] });
+    go({ stage: "question", at: screens()[0].ids[0] });
   });
 })();

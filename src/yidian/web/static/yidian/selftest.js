@@ -332,12 +332,12 @@
       if (held) fired.push(rule);
       else if (held === null) open.push(rule);
     }
-    const level = highest([
+    const raised = highest([
       ...fired.map((rule) => rule.level),
       ...open.map((rule) => WHEN_UNKNOWN[rule.level] || "appointment"),
       ...bands.flatMap(({ row }) => row.level || []),
     ]);
-    return { bands, fired, open, level };
+    return { bands, fired, open, level: raised || sheet.form.sidecar.otherwise || null };
   }
 
   function outcome(form, answers) {
@@ -409,7 +409,7 @@
     const now = result(answers);
     if (now.level === null) return null;
     const fixed = form.sidecar.fixed || [];
-    const movable = [...form.asked.keys()].filter((linkId) => !fixed.includes(linkId));
+    const movable = [...enabledIds(form, answers)].filter((linkId) => !fixed.includes(linkId));
     const options = new Map(movable.map((linkId) => [linkId, candidates(form, linkId, answers.get(linkId) || [])]));
     const found = (changes) => {
       const after = result(new Map([...answers, ...changes]));
