@@ -76,6 +76,7 @@ class Form:
     asked: Mapping[str, Asked]
     parsed: Questionnaire
     gates: tuple["Gate", ...]  # items that depend on answers, or stand in such items, in document order
+    looks_at: Mapping[str, tuple[str, ...]]  # rule → the questions that it looks at
     simple: bool  # no question repeats or waits for a later one, so that one pass over the gates decides
 
 
@@ -136,7 +137,8 @@ def prepare(questionnaire: Mapping, sidecar: Mapping) -> Form:
     parsed = parse_questionnaire(questionnaire)
     asked = {item.link_id: _asked(item) for item in parsed.walk() if item.type not in {"group", "display"}}
     gates, simple = _gates(parsed)
-    return Form(questionnaire, sidecar, asked, parsed, gates, simple)
+    looks_at = {rule["id"]: tuple(_link_ids(rule["when"])) for rule in sidecar.get("red_flags", ())}
+    return Form(questionnaire, sidecar, asked, parsed, gates, looks_at, simple)
 
 
 def _gates(parsed: Questionnaire) -> tuple[tuple[Gate, ...], bool]:
@@ -372,7 +374,7 @@ NUMBERS: dict[str, Callable[[_Sheet, Any], Decimal | None]] = {
 
 def number(sheet: _Sheet, expression: Any) -> Decimal | None:
     """The value of a numeric expression; None when an answer that it needs is missing or 不确定."""
-    if not isinstance(expression, Mapping):
+    if not isinstance(expression, dict):
         value = _number(expression)
         if value is None:
             raise SidecarError(f"不是数：{expression!r}")
@@ -450,7 +452,7 @@ CONDITIONS: dict[str, Callable[[_Sheet, Any], bool | None]] = {
 
 def holds(sheet: _Sheet, condition: Mapping) -> bool | None:
     """Whether a condition holds; None when the answers do not say."""
-    if not isinstance(condition, Mapping):
+    if not isinstance(condition, dict):
         raise SidecarError(f"不是条件：{condition!r}")
     operator, argument = _single(condition)
     if operator not in CONDITIONS:
@@ -481,7 +483,7 @@ def answer_text(asked: Asked, given: tuple) -> str:
 
 def _written(sheet: _Sheet, expression: Any) -> str:
     """How a number came about, in figures: 1 + 0 + 2."""
-    if not isinstance(expression, Mapping):
+    if not isinstance(expression, dict):
         return plain(Decimal(str(expression)))
     operator, argument = _single(expression)
     if operator == "value":
@@ -518,7 +520,7 @@ def _written_terms(sheet: _Sheet, terms: list) -> str:
 
 def _reads_a_table(expression: Any) -> bool:
     """Whether the number is read off a table, so that the line says 计 and not =."""
-    if not isinstance(expression, Mapping):
+    if not isinstance(expression, dict):
         return False
     return "lookup" in expression or any(map(_reads_a_table, expression.get("choose", {}).get("cases", {}).values()))
 
@@ -542,7 +544,7 @@ def _explained(sheet: _Sheet) -> list[str]:
 def _link_ids(expression: Any) -> list[str]:
     """The questions that an expression looks at, in order, each once."""
     found: list[str] = []
-    if isinstance(expression, Mapping):
+    if isinstance(expression, dict):
         for operator, argument in expression.items():
             if operator in {"value", "weight"}:
                 found.append(argument)
@@ -615,7 +617,7 @@ def outcome(form: Form, answers: Answers) -> dict:
 
     def shown(rule: Mapping, answered: bool) -> dict:
         because = []
-        for link_id in _link_ids(rule["when"]):
+        for link_id in form.looks_at[rule["id"]]:
             given = sheet.codes(link_id)
             if (bool(given) and UNSURE not in given) == answered and link_id in sheet.enabled:
                 said = answer_text(form.asked[link_id], given)

@@ -84,7 +84,8 @@
       }
     })(questionnaire.item, null);
     const conditional = [...items.values()].some(({ item }) => (item.enableWhen || []).length);
-    return { questionnaire, sidecar, asked, items, conditional };
+    const looksAt = new Map((sidecar.red_flags || []).map((rule) => [rule.id, [...linkIds(rule.when)]]));
+    return { questionnaire, sidecar, asked, items, conditional, looksAt };
   }
 
   const optionOf = (asked, code) => asked.options.find((option) => option.code === code);
@@ -348,7 +349,7 @@
       level: rule.level,
       heading: rule.heading,
       message: answered ? rule.message : rule.unknown || rule.message,
-      because: [...linkIds(rule.when)]
+      because: form.looksAt.get(rule.id)
         .filter((linkId) => {
           const given = codes(sheet, linkId);
           return sheet.enabled.has(linkId) && (given.length > 0 && !given.includes(UNSURE)) === answered;
