@@ -25,7 +25,7 @@ from yidian.questionnaire.scoring import (
 from yidian.selftests.library import KINDS, SelfTest, self_tests
 from yidian.web import jsonld, queries
 from yidian.web.faults import fault_page, read_only
-from yidian.web.pages import HANT_PREFIX, page_context, render
+from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
 
 LABEL = "自测"
@@ -98,11 +98,6 @@ WORDS = {
 }
 
 
-def _crumbs(prefix: str, *, inside: bool) -> list[dict]:
-    steps = [("首页", "/"), *([(LABEL, "/self-tests/")] if inside else [])]
-    return [{"name": name, "url": prefix + path} for name, path in steps]
-
-
 def row(test: SelfTest, prefix: str) -> dict:
     """A self-test as lists show it."""
     return {"name": test.title, "description": test.description, "url": prefix + test.url, "kind_label": LABEL}
@@ -117,7 +112,7 @@ def listing(request, hant: bool = False) -> HttpResponse:
         hant=hant,
         title=_(LABEL),
         description=_("几道题，看看现在该怎么办。答案不保存，不上传。筛查不是诊断。"),
-        breadcrumb=_crumbs(prefix, inside=False),
+        breadcrumb=crumbs(prefix),
     )
     page["jsonld"] = jsonld.page(page)
     groups = [
@@ -307,7 +302,7 @@ def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200
         hant=hant,
         title=test.title,
         description=test.description,
-        breadcrumb=_crumbs(prefix, inside=True),
+        breadcrumb=crumbs(prefix, (LABEL, "/self-tests/")),
     )
     if tags is None:
         page["robots"] = "noindex"
