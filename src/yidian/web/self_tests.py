@@ -38,6 +38,8 @@ LEVEL_WORDS = {
 }
 # A fired rule from this level on ends the test at once: the next question could cost minutes that count.
 STOPPING = {"emergency", "emergency_call"}
+# Of what could not be excluded the most urgent are shown: a reader who is sure of nothing would get two hundred.
+MAX_OPEN = 12
 _READ = {
     "text": "",
     "abstract": "只读到摘要",
@@ -49,9 +51,9 @@ _WHOLE = re.compile(r"\d{1,4}")
 # Everything the page says while a test runs, for the server's pages and the browser's engine alike.
 WORDS = {
     "progress": "第 {n} 题，共 {m} 题",
-    "progress_steps": "第 {n} 步，共 {m} 步",
+    "progress_steps": "第 {n} 步",
     "next": "下一题",
-    "back": "上一题",
+    "back": "退回上一步",
     "leave": "回到介绍",
     "skip": "先跳过这一题",
     "rest_no": "其余都没有，下一步",
@@ -73,7 +75,8 @@ WORDS = {
     "because": "因为您答了：",
     "open_title": "还没有排除的情况",
     "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
-    "open_if": "如果有，",
+    "open_if": "如果有，{level}。",
+    "open_more": "另外还有 {n} 种情况没有排除。",
     "no_flags": "您的回答里没有命中这里问到的危险信号。这不等于没有病：症状加重，或者您放心不下，就去看医生。",
     "no_level": "这些答案不足以说明要不要看医生。症状让您担心，就约医生看看。",
     "level": "建议：",
@@ -225,6 +228,7 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         for code, band in found["bands"].items()
     ]
     fired = _fired(test, found)
+    open_rules = sorted(found["not_excluded"], key=lambda rule: -LEVELS.index(rule["level"]))
     if stopped:
         fired = [rule for rule in fired if rule["level"] in STOPPING]
     change = None if stopped else smallest_change(test.form, answers)
@@ -237,9 +241,8 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         "asks_flags": bool(test.sidecar.get("red_flags")),
         "fired": fired,
         "bands": bands,
-        "open": []
-        if stopped
-        else [rule | {"level_words": LEVEL_WORDS[rule["level"]]} for rule in found["not_excluded"]],
+        "open": [rule | {"level_words": LEVEL_WORDS[rule["level"]]} for rule in open_rules[:MAX_OPEN]],
+        "open_more": max(0, len(open_rules) - MAX_OPEN),
         "level": found["level"],
         "level_words": LEVEL_WORDS.get(found["level"] or "", ""),
         "explanation": [] if stopped else found["explanation"],
@@ -282,13 +285,14 @@ def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
 
 def definition(test: SelfTest, *, hant: bool) -> Markup:
     """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
-    kept = ("kind", "instructions", "scores", "bands", "red_flags", "fixed")
+    kept = ("kind", "instructions", "scores", "bands", "red_flags", "otherwise", "fixed")
     document = {
         "questionnaire": test.form.questionnaire,
         "sidecar": {key: test.sidecar[key] for key in kept if key in test.sidecar},
         "words": WORDS,
         "levels": LEVEL_WORDS,
         "stopping": sorted(STOPPING),
+        "maxOpen": MAX_OPEN,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=float)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
