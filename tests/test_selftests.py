@@ -328,6 +328,15 @@ def test_what_is_refused(client):
     assert client.post("/self-tests/phq-9/", {}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
+def test_the_script_is_small_and_only_where_it_is_needed(client):
+    address = re.search(r'src="(/assets/selftest\.[0-9a-f]+\.js)"', client.get("/self-tests/phq-9/").content.decode())[1]
+    script = client.get(address).content
+    assert 10_000 < len(script) < 30_000
+    assert b"//" not in re.sub(rb'"[^"]*"', b"", script), "comments stay behind"
+    for path in ("/", "/self-tests/"):
+        assert address not in client.get(path).content.decode()
+
+
 def test_answers_in_the_address_are_not_read(client):
     html = client.get("/self-tests/phq-9/?a.phq9-9=3&go=result").content.decode()
     assert stage(html) == "intro" and "flag-card" not in html
