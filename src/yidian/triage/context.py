@@ -26,6 +26,7 @@ _NEGATION = re.compile(
 )
 _FAR_ENDS = re.compile(r"但|可是|就是|只是|不过|却|反而|而是|只有|突然|忽然|现在|一直|还是|反正|结果|而且|只|仍|倒是|老是|总是|越来越|后来|开始|已经")
 _FAR_REACH = 14
+_LONGEST = 120  # characters of one stretch: three long lines
 _TOUCH = re.compile(r"(?:怎么|太|是|再|有|会|见|觉得|觉|感到|感觉|感|出现|伴有?|明显|那么|大|很|咋|敢|见有|发生|发|是很|特别|算|能|得|怎么会|过|人|事)?")
 # 胸痛没有, 发烧也没有, 出血：无
 _AFTER = re.compile(r"^(?:的?(?:症状|情况|现象|感觉))?(?:[，,：:]?(?:都|也|倒是?|是|还|并|一点|都是|暂时|目前)?)(?:没有了?|没了?|无|阴性|\(-\)|不存在)(?:[，,。；;！!\s]|$|过|的|啊|呀)")
@@ -170,16 +171,14 @@ class Context:
 
 
 def _pieces(ends: re.Pattern, text: str) -> list[tuple[int, int]]:
+    """The stretches between the ends; text without marks is cut, so that no search grows with the text."""
     found, start = [], 0
-    for end in ends.finditer(text):
-        if end.start() > start:
-            found.append((start, end.start()))
-        start = end.end()
-    if start < len(text):
-        found.append((start, len(text)))
+    for stop, after in [*(end.span() for end in ends.finditer(text)), (len(text), len(text))]:
+        found += [(place, min(place + _LONGEST, stop)) for place in range(start, stop, _LONGEST)]
+        start = after
     return found or [(0, len(text))]
 
 
 def _around(pieces: list[tuple[int, int]], place: int) -> tuple[int, int]:
-    at = bisect_right(pieces, (place, len(pieces) and 10**9)) - 1
+    at = bisect_right(pieces, (place, 1 << 60)) - 1
     return pieces[max(at, 0)]
