@@ -158,6 +158,8 @@ class _Index:
                 sizes = _ONE + sizes if len(text) > start + 1 else _ONE
             for size in sizes:
                 word = text[start : start + size]
+                if len(word) < size:  # the text ends here
+                    break
                 if word in words:
                     span = (start, start + size)
                     for concept in words[word]:
@@ -333,7 +335,8 @@ class _Said:
 
     def _status(self, chosen: list[tuple[int, int]], rule: Rule) -> str:
         if self._context is None:
-            spans = sorted({span for spans in self.hits.values() for span in spans})
+            # words of the lexicon that hold a 没 or 不 of their own (喘不过气) deny nothing that follows
+            spans = sorted({span for concept, spans in self.hits.items() if concept[0] != "=" for span in spans})
             self._context = Context(self.text, spans)
         for start, end in chosen:
             status = self._context.status(start, end, rule.even_if_over, rule.fear_counts)
