@@ -31,6 +31,8 @@ def number(written: str) -> float:
         return float(written)
     if written == "半":
         return 0.5
+    if len(written) == 2 and _DIGIT.get(written[1], 0) == _DIGIT.get(written[0], 9) + 1:
+        written = written[0]  # 两三, 七八: the smaller
     written = written.replace("几", "三").replace("半", "")
     if "百" in written:
         head, _, tail = written.partition("百")

@@ -172,7 +172,24 @@ class _Index:
                         end = _chain_end(text, start + size, rest)
                         if end:
                             found.setdefault(concept, []).append((start, end))
+        if "nothing" in found:
+            _mask(found)
         return found
+
+
+def _mask(found: dict[str, list[tuple[int, int]]]) -> None:
+    """Takes away what stands inside a word that means something else: 血 in 血压, 抽 in 抽烟."""
+    covered = found.pop("nothing")
+    for concept in list(found):
+        left = [
+            (start, end)
+            for start, end in found[concept]
+            if not any(first <= start and end <= last and end - start < last - first for first, last in covered)
+        ]
+        if left:
+            found[concept] = left
+        else:
+            del found[concept]
 
 
 _Pattern = tuple[tuple[int, ...], bool, int]  # the numbers of its terms, whether in order, the window
