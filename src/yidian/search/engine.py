@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms
+from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
 from yidian.search.backends import FIELDS, Index, Term, Writer
 from yidian.search.documents import Document, key_of
 from yidian.search.lexicon import Lexicon
+from yidian.search.spelling import Speller
+from yidian.search.understanding import Understood, understand
 from yidian.zh.grams import grams
 
 # Candidates that are looked at again after the engine's own ranking, and so the end of the last page of results.
@@ -37,6 +39,7 @@ class Engine:
 
     index: Index
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
+    speller: Speller = field(default_factory=lambda: Speller.build((), ()))
 
     def write(self, writer: Writer, document: Document) -> None:
         """Puts a document into the index, in place of what was known of it."""
@@ -48,11 +51,23 @@ class Engine:
             payload=" ".join(document.tags).encode(),
         )
 
-    def search(self, query: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
-        """The documents that answer a query best, at most CANDIDATES; every string is a query, none has operators."""
-        query = query[:MAX_QUERY]
-        concepts = [CONCEPT + slug for slug in self.lexicon.concepts(query)]
-        terms = query_terms(self.index, [*concepts, *grams(query)])
+    def understand(self, query: str) -> Understood:
+        """What a query says and probably means."""
+        return understand(query[:MAX_QUERY], self.lexicon, self.speller)
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = CANDIDATES,
+        tags: Sequence[Sequence[str]] = (),
+        understood: Understood | None = None,
+    ) -> list[Found]:
+        """The documents that answer a query best, at most CANDIDATES; every string is a query, none has operators.
+
+        `understood` saves understanding it again.
+        """
+        terms = query_terms(self.index, weighted_tokens(understood or self.understand(query)))
         hits = self.index.search(terms, limit=min(limit, CANDIDATES), tags=tags)
         return [Found(*hit.key.split(":", 1), hit.score, tuple(hit.payload.decode().split())) for hit in hits]
 

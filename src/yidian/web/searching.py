@@ -24,6 +24,9 @@ MAX_PAGES = CANDIDATES // queries.PAGE_SIZE + 1
 SUGGESTIONS = 8
 # More choices than this to narrow by help nobody.
 CHOICES = 8
+# A guess less certain than this is searched for without a word.
+SAID_ALOUD = 0.5
+LONG = 60
 FILTERS = {"department": "科室", "body_part": "部位", "population": "人群"}
 _KINDS = {model.section: model.kind for model in (*queries.ENTRIES.values(), *queries.PLACES.values())}
 _SECTIONS = {kind: section for section, kind in _KINDS.items()}
@@ -74,10 +77,19 @@ def search(request, hant: bool = False):
         answered=answered,
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
+        meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],
         section=section,
         all_url=address(kind="", page=""),
         pagination=_pagination(answered, number, size, address) if section else None,
     )
+
+
+def _meant(q: str, answered: Answered) -> list[str]:
+    """What was probably meant and was looked for too; never instead of what was asked."""
+    if answered.understood is None or len(q) > LONG:
+        return []
+    sure = [rewrite.text for rewrite in answered.understood.rewrites if rewrite.weight >= SAID_ALOUD]
+    return [text for text in sure if text != q][:2]
 
 
 def _short(q: str) -> str:
