@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from itertools import accumulate
 from math import log
 from operator import add
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
-from yidian.zh.pinyin import dictionary_words, fold, readings
+from yidian.zh.pinyin import fold, readings
 
 # Past this many characters every second text speaks for two, past twice as many every fourth for four: the figures
 # hardly change any more and a million answers are counted in the time of a hundred thousand.
@@ -27,8 +28,6 @@ MAX_PAIRS = 500_000
 # What one mention of a term in the vocabulary counts: as much as this many texts, so that a term nobody has
 # written about yet can be typed.
 NAME_COUNT = 8
-# What a two-character word of the dictionary counts: what the site has few texts about is not yet misspelt.
-WORD_COUNT = 20
 _MAGIC = b"yidian-bigrams-1\n"
 
 
@@ -73,12 +72,15 @@ class Bigrams:
                     singles[char] += weight
                 for pair in map(add, run, run[1:]):
                     pairs[pair] += weight
-        ordinary = [(word, WORD_COUNT if len(word) == 2 else 1) for word in dictionary_words()]
-        for run, weight in [*((run, n) for word, n in ordinary for run in _han(word)), *((run, NAME_COUNT) for name in names for run in _han(name))]:
+        for first, second, weight in _ordinary_pairs():
+            singles[first] += weight
+            singles[second] += weight
+            pairs[first + second] += weight
+        for run in (run for name in names for run in _han(name)):
             for char in run:
-                singles[char] += weight
+                singles[char] += NAME_COUNT
             for pair in map(add, run, run[1:]):
-                pairs[pair] += weight
+                pairs[pair] += NAME_COUNT
         characters = [char for char, _ in sorted(singles.items(), key=lambda item: (-item[1], item[0]))][:65_000]
         order = {char: at for at, char in enumerate(characters)}
         kept = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MAX_PAIRS]
@@ -179,6 +181,16 @@ def _weighted_runs(texts: Iterable[str]) -> Iterator[tuple[str, int]]:
             yield run, weight
         if counted > COUNTED_CHARACTERS:
             counted, weight = 0, weight * 2
+
+
+def _ordinary_pairs() -> Iterator[tuple[str, str, int]]:
+    """Characters side by side in ordinary words, with the mentions that they count for."""
+    weight = 0
+    for line in files("yidian.search").joinpath("ordinary_pairs.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("= "):
+            weight = int(line[2:])
+        elif not line.startswith("#"):
+            yield from ((line[0], second, weight) for second in line[1:])
 
 
 def _han(text: str) -> list[str]:

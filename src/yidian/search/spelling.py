@@ -20,6 +20,9 @@ MAX_TERM_LENGTH = 10
 MAX_CORRECTED = 600
 # How much likelier the term must be than what was written (in nats), by what the two have in common.
 _SAME_SOUND, _LIKE_SOUND, _SHAPE, _MOVED, _ANY = 2.5, 4.0, 4.0, 6.0, 9.0
+# Words of every sentence: two of a pair with one of them seldom make a word, so they seldom misspell one.
+_FUNCTION = frozenset("的了吗呢吧啊嘛么是有没不能会可要该应想去来就都也还又再才很太最多少这那哪什怎咋啥为和与或及并从到在被把给让对跟比等我你他她它您们谁人吃用做看")
+_FUNCTION_PRICE = 5.0
 # A text that is nothing but the misspelt term was meant to be a term.
 _ALONE = 2.0
 
@@ -133,14 +136,15 @@ class Speller:
             for length in self._lengths.get(pair, ()):
                 written = run[start : start + length]
                 for term in self._by_sound.get(" ".join(heard[start : start + length]), ()):
-                    if term != written and len(written) == length:
+                    if term != written and len(written) == length and written not in self._known:
                         found[start, start + length, term] = self._needed(written, term)
             for term, length in self._two_by_shape(run[start : start + 2]):
-                found.setdefault((start, start + length, term), _SHAPE)
+                found.setdefault((start, start + length, term), self._needed(run[start : start + 2], term))
         for start, end in self._strange_stretches(run):
             written = run[start:end]
             for term in self._one_away(written):
-                if term != written and written not in self._known:
+                # A term and one more character is the term, and something else.
+                if term not in written and written not in self._known:
                     found.setdefault((start, end, term), self._needed(written, term))
         return [(start, end, term, needed) for (start, end, term), needed in found.items()]
 
@@ -180,9 +184,10 @@ class Speller:
             doubled = len(written) > len(term) and any(a == b for a, b in pairwise(written))
             return _MOVED - (2 if doubled else 0) + (2 if min(len(written), len(term)) < 3 else 0)
         wrong = [(a, b) for a, b in zip(written, term, strict=True) if a != b]
+        price = _FUNCTION_PRICE if len(term) == 2 and not _FUNCTION.isdisjoint(written) else 0.0
         if len(wrong) == 2 and wrong[0] == wrong[1][::-1]:
             return _MOVED
-        return sum(self._distance(a, b) for a, b in wrong) - (len(wrong) - 1)
+        return price + sum(self._distance(a, b) for a, b in wrong)
 
     def _distance(self, written: str, meant: str) -> float:
         readings = self.bigrams.readings
