@@ -28,6 +28,8 @@ MAX_PAIRS = 500_000
 # What one mention of a term in the vocabulary counts: as much as this many texts, so that a term nobody has
 # written about yet can be typed.
 NAME_COUNT = 8
+# From this weight in `ordinary_pairs.txt` a pair is a word that a reader may well mean: 鸡肉 is not a misspelt 肌肉.
+WORD_WEIGHT = 8
 _MAGIC = b"yidian-bigrams-1\n"
 
 
@@ -42,7 +44,7 @@ class Bigrams:
 
     def __init__(self, characters: str, read_as: list[list[str]], arrays: list[array]):
         """`arrays`: counts of the characters; pairs, as two places in `characters` in one integer, in order; their
-        counts; for each two sounds where their pairs begin; and those pairs, as places among the pairs.
+        counts, twice, and one more for an ordinary pair; for each two sounds where their pairs begin; and those pairs, as places among the pairs.
         """
         counts, self._pairs, self._numbers, self._begin, self._sounding = self._arrays = arrays
         self.characters = characters
@@ -72,7 +74,10 @@ class Bigrams:
                     singles[char] += weight
                 for pair in map(add, run, run[1:]):
                     pairs[pair] += weight
+        ordinary = set()
         for first, second, weight in _ordinary_pairs():
+            if weight >= WORD_WEIGHT:
+                ordinary.add(first + second)
             singles[first] += weight
             singles[second] += weight
             pairs[first + second] += weight
@@ -84,13 +89,17 @@ class Bigrams:
         characters = [char for char, _ in sorted(singles.items(), key=lambda item: (-item[1], item[0]))][:65_000]
         order = {char: at for at, char in enumerate(characters)}
         kept = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MAX_PAIRS]
-        packed = sorted((order[p[0]] << 16 | order[p[1]], n) for p, n in kept if p[0] in order and p[1] in order)
+        packed = sorted(
+            (order[p[0]] << 16 | order[p[1]], min(n, 2**31 - 1) << 1 | (p in ordinary))
+            for p, n in kept
+            if p[0] in order and p[1] in order
+        )
         read_as = [list(readings(char)) for char in characters]
         begin, sounding = _by_two_sounds([pair for pair, _ in packed], [_heard(syllables) for syllables in read_as])
         arrays = [
             [singles[char] for char in characters],
             [pair for pair, _ in packed],
-            [min(n, 2**32 - 1) for _, n in packed],
+            [n for _, n in packed],
             begin,
             sounding,
         ]
@@ -98,6 +107,13 @@ class Bigrams:
 
     def pair(self, first: str, second: str) -> int:
         """How often the two characters stand side by side."""
+        return self._number(first, second) >> 1
+
+    def is_ordinary(self, first: str, second: str) -> bool:
+        """Whether a dictionary of ordinary Chinese has the pair in words that are not rare."""
+        return bool(self._number(first, second) & 1)
+
+    def _number(self, first: str, second: str) -> int:
         order = self._order
         if first not in order or second not in order:
             return 0
@@ -115,7 +131,7 @@ class Bigrams:
                 for place in self._sounding[self._begin[at] : self._begin[at + 1]]:
                     pair = self._pairs[place]
                     first, second = self.characters[pair >> 16], self.characters[pair & 0xFFFF]
-                    found.append((first, second, self._numbers[place]))
+                    found.append((first, second, self._numbers[place] >> 1))
             if len(self._beside) < 20_000:  # some MB: of 80,000 those that people type
                 self._beside[heard, heard_next] = found
         return found
