@@ -18,7 +18,7 @@ from yidian.zh.grams import runs
 # Longer names are titles, and one wrong character leaves enough of them to be found by.
 MAX_TERM_LENGTH = 10
 # Only the beginning of a longer text is looked through: it is an account, not a term.
-MAX_CORRECTED = 600
+MAX_CORRECTED = 250
 # How much likelier the term must be than what was written (in nats), by what the two have in common.
 _SAME_SOUND, _LIKE_SOUND, _SHAPE, _DOUBLED, _MOVED, _ANY = 2.5, 4.0, 4.0, 4.0, 6.0, 9.0
 _NEVER = 99.0
@@ -54,6 +54,8 @@ class Speller:
         self._without_one: dict[str, list[str]] = {}
         self._heads: set[str] = set()
         self._tails: set[str] = set()
+        self._around: set[str] = set()
+        self._by_shape: dict[str, list[str]] = {}
         self._latin: dict[str, list[str]] = {}
         for term in terms:
             if term.isascii():
@@ -66,6 +68,11 @@ class Speller:
             if len(term) > 2:
                 self._heads.add(term[:2])
                 self._tails.add(term[-2:])
+                if len(term) == 3:
+                    self._around.add(term[0] + term[2])
+            else:
+                for like in (*(c + term[1] for c in _shapes().get(term[0], "")), *(term[0] + c for c in _shapes().get(term[1], ""))):
+                    self._by_shape.setdefault(like, []).append(term)
                 for left in {term[:at] + term[at + 1 :] for at in range(len(term))}:
                     self._without_one.setdefault(left, []).append(term)
 
@@ -152,8 +159,10 @@ class Speller:
                 for term in self._by_sound.get(" ".join(heard[start : start + length]), ()):
                     if term != written and len(written) == length and written not in self._known:
                         found[start, start + length, term] = self._needed(written, term)
-            for term, length in self._two_by_shape(run[start : start + 2]):
-                found.setdefault((start, start + length, term), self._needed(run[start : start + 2], term))
+            written = run[start : start + 2]
+            for term in self._by_shape.get(written, ()):
+                if written not in self._known:
+                    found[start, start + 2, term] = self._needed(written, term)
         for start, end in self._strange_stretches(run):
             written = run[start:end]
             if written not in self._known:
@@ -161,11 +170,6 @@ class Speller:
                     if (start, end, term) not in found and (needed := self._needed(written, term)) < _NEVER:
                         found[start, end, term] = needed
         return [(start, end, term, needed) for (start, end, term), needed in found.items()]
-
-    def _two_by_shape(self, written: str) -> list[tuple[str, int]]:
-        first, second = written
-        pairs = [like + second for like in _shapes().get(first, "")] + [first + like for like in _shapes().get(second, "")]
-        return [(pair, 2) for pair in pairs if pair in self._known]
 
     def _strange_stretches(self, run: str) -> list[tuple[int, int]]:
         """Stretches in which two neighbours rarely stand together and that begin or end as a term does."""
@@ -181,7 +185,7 @@ class Speller:
             for start in range(max(at - MAX_TERM_LENGTH + 1, 0), at + 1):
                 for end in range(at + 2, min(start + MAX_TERM_LENGTH + 1, len(run)) + 1):
                     # Of three characters the one in the middle may be wrong, or lacking.
-                    if begins[start] or ends[end] or end - start < 4:
+                    if begins[start] or ends[end] or (end - start < 4 and run[start] + run[end - 1] in self._around):
                         found.add((start, end))
         return sorted(found)
 
@@ -212,6 +216,9 @@ class Speller:
         doubtful = written if len(term) == 2 else {written[at] for at in wrong}
         price += _FUNCTION_PRICE * (not _FUNCTION.isdisjoint(doubtful))
         if len(term) == 2:
+            # Nothing of the word is left but its sound, so that must be exact.
+            if len(wrong) == 2 and price > 2 * _SAME_SOUND:
+                return _NEVER
             price += _WORD_PRICE * self.bigrams.is_ordinary(*written)
         if price >= _ANY:
             # Known by nothing but what stands around it.
