@@ -19,7 +19,7 @@ HEAD_WEIGHT = 2.5
 LARGE_LIBRARY = 2_000
 COMMON_SHARE = 0.3
 # 怎么办 and 请问医生 say little about the subject, but not nothing about the answer.
-FILLER_WEIGHT = 0.3
+FILLER_WEIGHT = 0.5
 # A term that a correction or typed pinyin names.
 GUESSED_WEIGHT = 0.9
 # More terms than this are the long tail of a pasted paragraph; the rarest are kept.

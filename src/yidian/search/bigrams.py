@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from itertools import accumulate
 from math import log
 from operator import add
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
-from yidian.zh.pinyin import dictionary_words, fold, readings
+from yidian.zh.pinyin import fold, readings
 
 # Past this many characters every second text speaks for two, past twice as many every fourth for four: the figures
 # hardly change any more and a million answers are counted in the time of a hundred thousand.
@@ -27,8 +28,8 @@ MAX_PAIRS = 500_000
 # What one mention of a term in the vocabulary counts: as much as this many texts, so that a term nobody has
 # written about yet can be typed.
 NAME_COUNT = 8
-# What a two-character word of the dictionary counts: what the site has few texts about is not yet misspelt.
-WORD_COUNT = 20
+# From this weight in `ordinary_pairs.txt` a pair is a word that a reader may well mean: 鸡肉 is not a misspelt 肌肉.
+WORD_WEIGHT = 8
 _MAGIC = b"yidian-bigrams-1\n"
 
 
@@ -43,7 +44,7 @@ class Bigrams:
 
     def __init__(self, characters: str, read_as: list[list[str]], arrays: list[array]):
         """`arrays`: counts of the characters; pairs, as two places in `characters` in one integer, in order; their
-        counts; for each two sounds where their pairs begin; and those pairs, as places among the pairs.
+        counts, twice, and one more for an ordinary pair; for each two sounds where their pairs begin; and those pairs, as places among the pairs.
         """
         counts, self._pairs, self._numbers, self._begin, self._sounding = self._arrays = arrays
         self.characters = characters
@@ -73,25 +74,32 @@ class Bigrams:
                     singles[char] += weight
                 for pair in map(add, run, run[1:]):
                     pairs[pair] += weight
-        ordinary = [(word, WORD_COUNT if len(word) == 2 else 1) for word in dictionary_words()]
-        for run, weight in [
-            *((run, n) for word, n in ordinary for run in _han(word)),
-            *((run, NAME_COUNT) for name in names for run in _han(name)),
-        ]:
+        ordinary = set()
+        for first, second, weight in _ordinary_pairs():
+            if weight >= WORD_WEIGHT:
+                ordinary.add(first + second)
+            singles[first] += weight
+            singles[second] += weight
+            pairs[first + second] += weight
+        for run in (run for name in names for run in _han(name)):
             for char in run:
-                singles[char] += weight
+                singles[char] += NAME_COUNT
             for pair in map(add, run, run[1:]):
-                pairs[pair] += weight
+                pairs[pair] += NAME_COUNT
         characters = [char for char, _ in sorted(singles.items(), key=lambda item: (-item[1], item[0]))][:65_000]
         order = {char: at for at, char in enumerate(characters)}
         kept = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MAX_PAIRS]
-        packed = sorted((order[p[0]] << 16 | order[p[1]], n) for p, n in kept if p[0] in order and p[1] in order)
+        packed = sorted(
+            (order[p[0]] << 16 | order[p[1]], min(n, 2**31 - 1) << 1 | (p in ordinary))
+            for p, n in kept
+            if p[0] in order and p[1] in order
+        )
         read_as = [list(readings(char)) for char in characters]
         begin, sounding = _by_two_sounds([pair for pair, _ in packed], [_heard(syllables) for syllables in read_as])
         arrays = [
             [singles[char] for char in characters],
             [pair for pair, _ in packed],
-            [min(n, 2**32 - 1) for _, n in packed],
+            [n for _, n in packed],
             begin,
             sounding,
         ]
@@ -99,6 +107,13 @@ class Bigrams:
 
     def pair(self, first: str, second: str) -> int:
         """How often the two characters stand side by side."""
+        return self._number(first, second) >> 1
+
+    def is_ordinary(self, first: str, second: str) -> bool:
+        """Whether a dictionary of ordinary Chinese has the pair in words that are not rare."""
+        return bool(self._number(first, second) & 1)
+
+    def _number(self, first: str, second: str) -> int:
         order = self._order
         if first not in order or second not in order:
             return 0
@@ -116,7 +131,7 @@ class Bigrams:
                 for place in self._sounding[self._begin[at] : self._begin[at + 1]]:
                     pair = self._pairs[place]
                     first, second = self.characters[pair >> 16], self.characters[pair & 0xFFFF]
-                    found.append((first, second, self._numbers[place]))
+                    found.append((first, second, self._numbers[place] >> 1))
             if len(self._beside) < 20_000:  # some MB: of 80,000 those that people type
                 self._beside[heard, heard_next] = found
         return found
@@ -182,6 +197,16 @@ def _weighted_runs(texts: Iterable[str]) -> Iterator[tuple[str, int]]:
             yield run, weight
         if counted > COUNTED_CHARACTERS:
             counted, weight = 0, weight * 2
+
+
+def _ordinary_pairs() -> Iterator[tuple[str, str, int]]:
+    """Characters side by side in ordinary words, with the mentions that they count for."""
+    weight = 0
+    for line in files("yidian.search").joinpath("ordinary_pairs.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("= "):
+            weight = int(line[2:])
+        elif not line.startswith("#"):
+            yield from ((line[0], second, weight) for second in line[1:])
 
 
 def _han(text: str) -> list[str]:

@@ -1,11 +1,12 @@
 """What somebody meant to write: terms misspelt by sound, by shape, by one character, or typed in Latin letters."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise, product
 from math import exp, log
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +18,17 @@ from yidian.zh.grams import runs
 # Longer names are titles, and one wrong character leaves enough of them to be found by.
 MAX_TERM_LENGTH = 10
 # Only the beginning of a longer text is looked through: it is an account, not a term.
-MAX_CORRECTED = 600
+MAX_CORRECTED = 250
 # How much likelier the term must be than what was written (in nats), by what the two have in common.
-_SAME_SOUND, _LIKE_SOUND, _SHAPE, _MOVED, _ANY = 2.5, 4.0, 4.0, 6.0, 9.0
+_SAME_SOUND, _LIKE_SOUND, _SHAPE, _DOUBLED, _MOVED, _ANY = 2.5, 4.0, 4.0, 4.0, 6.0, 9.0
+_NEVER = 99.0
+# Words of every sentence: two of a pair with one of them seldom make a word, so they seldom misspell one.
+_FUNCTION = frozenset("的了吗呢吧啊嘛么是有没不能会可要该应想去来就都也还又再才很太最多少这那哪什怎咋啥为和与或及并从到在被把给让对跟比等几较前后以我你他她它您们谁人吃用做看")
+_FUNCTION_PRICE = 8.0
+# What is a word of its own was probably meant.
+_WORD_PRICE = 3.0
+# A correction that cuts a known term in two probably corrects nothing.
+_CUT_PRICE = 3.0
 # A text that is nothing but the misspelt term was meant to be a term.
 _ALONE = 2.0
 
@@ -43,6 +52,10 @@ class Speller:
         self._lengths: dict[tuple[str, str], set[int]] = {}
         self._by_sound: dict[str, list[str]] = {}
         self._without_one: dict[str, list[str]] = {}
+        self._heads: set[str] = set()
+        self._tails: set[str] = set()
+        self._around: set[str] = set()
+        self._by_shape: dict[str, list[str]] = {}
         self._latin: dict[str, list[str]] = {}
         for term in terms:
             if term.isascii():
@@ -53,6 +66,13 @@ class Speller:
                 self._by_sound.setdefault(" ".join(heard), []).append(term)
                 self._lengths.setdefault(heard[:2], set()).add(len(term))
             if len(term) > 2:
+                self._heads.add(term[:2])
+                self._tails.add(term[-2:])
+                if len(term) == 3:
+                    self._around.add(term[0] + term[2])
+            else:
+                for like in (*(c + term[1] for c in _shapes().get(term[0], "")), *(term[0] + c for c in _shapes().get(term[1], ""))):
+                    self._by_shape.setdefault(like, []).append(term)
                 for left in {term[:at] + term[at + 1 :] for at in range(len(term))}:
                     self._without_one.setdefault(left, []).append(term)
 
@@ -84,7 +104,7 @@ class Speller:
         except (KeyError, TypeError) as broken:
             raise ValueError("not a speller's file") from broken
 
-    def correct(self, text: str, keep: Iterable[tuple[int, int]] = ()) -> list[Correction]:
+    def correct(self, text: str, keep: Sequence[tuple[int, int]] = ()) -> list[Correction]:
         """The terms that the text misspells, in order and apart; what lies within a `keep` span is never changed."""
         aligned = align(text[:MAX_CORRECTED])
         form = aligned.form
@@ -93,6 +113,7 @@ class Speller:
             kept.update((at, at + 1) for at in range(start, end - 1))
         if aligned.starts is not None:
             kept = {(a, a + 1) for a in range(len(form) - 1) if (aligned.starts[a], aligned.starts[a + 1]) in kept}
+        cut = [(start, end) for start, end in keep if end - start > 1]
         content = sum(len(run) for run, _ in runs(form))
         found: list[tuple[float, int, int, str]] = []
         at = 0
@@ -103,6 +124,9 @@ class Speller:
                 if any((place, place + 1) in kept for place in _changed(form[at + start : at + end], term, at + start)):
                     continue
                 gain = self._gain(run, start, end, term) if is_han else 8.0
+                begin, stop = aligned.span(at + start, at + end)
+                if any(a < begin < b < stop or begin < a < stop < b for a, b in cut):
+                    gain -= _CUT_PRICE if len(term) >= end - start else _NEVER
                 if end - start == content:
                     gain += _ALONE
                 if gain >= needed:
@@ -133,33 +157,36 @@ class Speller:
             for length in self._lengths.get(pair, ()):
                 written = run[start : start + length]
                 for term in self._by_sound.get(" ".join(heard[start : start + length]), ()):
-                    if term != written and len(written) == length:
+                    if term != written and len(written) == length and written not in self._known:
                         found[start, start + length, term] = self._needed(written, term)
-            for term, length in self._two_by_shape(run[start : start + 2]):
-                found.setdefault((start, start + length, term), _SHAPE)
+            written = run[start : start + 2]
+            for term in self._by_shape.get(written, ()):
+                if written not in self._known:
+                    found[start, start + 2, term] = self._needed(written, term)
         for start, end in self._strange_stretches(run):
             written = run[start:end]
-            for term in self._one_away(written):
-                if term != written and written not in self._known:
-                    found.setdefault((start, end, term), self._needed(written, term))
+            if written not in self._known:
+                for term in self._one_away(written):
+                    if (start, end, term) not in found and (needed := self._needed(written, term)) < _NEVER:
+                        found[start, end, term] = needed
         return [(start, end, term, needed) for (start, end, term), needed in found.items()]
 
-    def _two_by_shape(self, written: str) -> list[tuple[str, int]]:
-        first, second = written
-        pairs = [like + second for like in _shapes().get(first, "")] + [
-            first + like for like in _shapes().get(second, "")
-        ]
-        return [(pair, 2) for pair in pairs if pair in self._known]
-
     def _strange_stretches(self, run: str) -> list[tuple[int, int]]:
-        """Stretches of 2 to MAX_TERM_LENGTH + 1 characters in which two neighbours rarely stand together."""
+        """Stretches in which two neighbours rarely stand together and that begin or end as a term does."""
         rare = [at for at, (a, b) in enumerate(pairwise(run)) if self._is_rare(a, b)]
+        if not rare:
+            return []
+        pairs = list(map(add, run, run[1:]))
+        begins = [pair in self._heads for pair in pairs]
+        ends = [False, False, *(pair in self._tails for pair in pairs)]
         found = set()
         # A text of nothing but rare pairs is not Chinese that anyone could correct: 40 are more than a query's.
         for at in rare[:40]:
             for start in range(max(at - MAX_TERM_LENGTH + 1, 0), at + 1):
                 for end in range(at + 2, min(start + MAX_TERM_LENGTH + 1, len(run)) + 1):
-                    found.add((start, end))
+                    # Of three characters the one in the middle may be wrong, or lacking.
+                    if begins[start] or ends[end] or (end - start < 4 and run[start] + run[end - 1] in self._around):
+                        found.add((start, end))
         return sorted(found)
 
     def _is_rare(self, first: str, second: str) -> bool:
@@ -167,24 +194,37 @@ class Speller:
         return count * 2_000 < self.bigrams.count_of.get(first, 0) or count < 3
 
     def _one_away(self, written: str) -> set[str]:
-        """The terms that differ from the stretch by one character wrong, lacking, too many, or two swapped."""
+        """The terms that differ from the stretch by one character wrong, lacking or doubled, or two swapped."""
         found = set(self._without_one.get(written, ()))
         for at in range(len(written)):
             left = written[:at] + written[at + 1 :]
-            if left in self._known:
+            if left in self._known and written[at] == written[at - 1] and at:
                 found.add(left)
             found.update(term for term in self._without_one.get(left, ()) if len(term) == len(written))
         return found
 
     def _needed(self, written: str, term: str) -> float:
         """How much likelier the term must be, by how it differs from what was written."""
-        if len(written) != len(term):
-            doubled = len(written) > len(term) and any(a == b for a, b in pairwise(written))
-            return _MOVED - (2 if doubled else 0) + (2 if min(len(written), len(term)) < 3 else 0)
-        wrong = [(a, b) for a, b in zip(written, term, strict=True) if a != b]
-        if len(wrong) == 2 and wrong[0] == wrong[1][::-1]:
+        if len(written) > len(term):
+            return _DOUBLED
+        if len(written) < len(term):
+            return _MOVED if len(written) > 2 else _MOVED + 2
+        wrong = [at for at, (a, b) in enumerate(zip(written, term, strict=True)) if a != b]
+        if len(wrong) == 2 and written[wrong[0]] == term[wrong[1]] and written[wrong[1]] == term[wrong[0]]:
             return _MOVED
-        return sum(self._distance(a, b) for a, b in wrong) - (len(wrong) - 1)
+        price = sum(self._distance(written[at], term[at]) for at in wrong)
+        doubtful = written if len(term) == 2 else {written[at] for at in wrong}
+        price += _FUNCTION_PRICE * (not _FUNCTION.isdisjoint(doubtful))
+        if len(term) == 2:
+            # Nothing of the word is left but its sound, so that must be exact.
+            if len(wrong) == 2 and price > 2 * _SAME_SOUND:
+                return _NEVER
+            price += _WORD_PRICE * self.bigrams.is_ordinary(*written)
+        if price >= _ANY:
+            # Known by nothing but what stands around it.
+            around = len(term) > 3 and 0 < wrong[0] < len(term) - 1
+            return price if around else _NEVER
+        return price
 
     def _distance(self, written: str, meant: str) -> float:
         readings = self.bigrams.readings

@@ -14,7 +14,7 @@ from yidian.zh.aligned import align
 MAX_QUERY = 10_000
 # A longer text is an account: what it asks stands in a few of its sentences.
 SHORT_QUERY = 100
-MAX_REWRITES = 4
+MAX_REWRITES = 6
 _SURE_ENOUGH = 0.5
 
 
@@ -163,7 +163,7 @@ def _latin_readings(query: str, mentions: list[Mention], speller: Speller) -> li
         if not readings and len(words) > 1:
             readings = [_by_parts(words[:12], speller)]
         best = list({one.text: one for one in readings if one.confidence >= _SURE_ENOUGH}.values())
-        found += [(start, end, reading) for reading in best[:2]]
+        found += [(start, end, reading) for reading in best[:MAX_REWRITES]]
     return found
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 
+from yidian.editorial import unanswered
 from yidian.publication.richtext import clean_text
 from yidian.search.ask import Answered, Result, ask
 from yidian.search.engine import CANDIDATES
@@ -53,6 +54,9 @@ def search(request, hant: bool = False):
         if q
         else Answered()
     )
+
+    if answered.ready and q and not answered.answerable and not section and not chosen:
+        unanswered.note(answered.understood.content if answered.understood else q)
 
     def address(**changes) -> str:
         asked = {"q": q[:MAX_SHOWN], "kind": section, **chosen, **changes}
