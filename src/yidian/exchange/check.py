@@ -13,9 +13,9 @@ from yidian.exchange.archive import BundleError, Files, open_bundle
 from yidian.exchange.bundle import drafts_of, records_of
 from yidian.exchange.documents import KINDS, Kind, Problem, Record, read_file, read_header
 from yidian.exchange.pictures import picture_fault
+from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.richtext import CITATION
 from yidian.search.keys import match_form
-from yidian.terms.models import SynonymGroup, taken_message
 from yidian.zh.sentences import plain
 
 # A sentence that is longer is read twice by a worried reader; the starter bundle keeps below it.
@@ -33,7 +33,7 @@ class _Known:
     """Keys of each kind, and each synonym's group, that a bundle, those beside it, and this site's database hold."""
 
     keys: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in KINDS})
-    synonyms: dict[str, tuple[str, str]] = field(default_factory=dict)  # match form: slug and name, the first found
+    synonyms: Owners = field(default_factory=dict)
 
     def add_bundle(self, files: Files) -> None:
         for kind in KINDS.values():
@@ -41,12 +41,7 @@ class _Known:
                 records = read_file(path, files.read(path)).records
                 self.keys[kind.name].update(record.key for record in records)
                 if kind.name == "synonym_group":
-                    self.add_synonyms((record.key, record.values["name"], _words(record)) for record in records)
-
-    def add_synonyms(self, groups: Iterable[tuple[str, str, Iterable[str]]]) -> None:
-        for slug, name, words in groups:
-            for word in words:
-                self.synonyms.setdefault(match_form(word), (slug, name))
+                    self.synonyms = owners_of(records) | self.synonyms
 
     def add_database(self) -> None:
         """Adds what this site has; a site that was never started, or does not answer, has nothing."""
@@ -57,8 +52,7 @@ class _Known:
             coming = set(self.keys["synonym_group"])
             for kind in KINDS.values():
                 self.keys[kind.name].update(kind.model.objects.values_list(kind.column, flat=True))
-            groups = SynonymGroup.objects.exclude(slug__in=coming).only("slug", "name", "alternate_names")
-            self.add_synonyms((group.slug, group.name, group.words()) for group in groups)
+            self.synonyms |= owners_on_site(coming)  # an import meets them before any of the bundle's
         except DatabaseError:
             return
 
@@ -88,7 +82,7 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
                 for record in parsed.records:
                     problems += _faults(kind, record, known.keys)
                     if kind.name == "synonym_group":
-                        problems += _synonym_faults(record, known.synonyms)
+                        problems += synonym_faults(record, known.synonyms)
                     if record.draft and record.key not in known.keys[kind.name]:
                         message = f"没有这一条，不知道是谁的修改；没公开过的内容写进 {kind.path_of(record.key)}"
                         problems.append(record.problem("", message))
@@ -135,23 +129,6 @@ def _faults(kind: Kind, record: Record, known: dict[str, set[str]]) -> list[Prob
     return problems
 
 
-def _words(record: Record) -> list[str]:
-    return [record.values["name"], *record.values.get("alternate_names", [])]
-
-
-def _synonym_faults(record: Record, known: dict[str, tuple[str, str]]) -> Iterable[Problem]:
-    """A word that stands in another group, or twice in this one."""
-    forms: dict[str, str] = {}
-    for word in _words(record):
-        form, where = match_form(word), "alternate_names" if forms else "name"
-        if form in forms:
-            yield record.problem(where, f"“{word}”和“{forms[form]}”算同一个写法，请留下一个")
-        forms.setdefault(form, word)
-        slug, name = known.get(form, (record.key, ""))
-        if slug != record.key:
-            yield record.problem(where, taken_message(word, name, slug).rstrip("。"))
-
-
 def _rules(kind: Kind, record: Record) -> list[Problem]:
     """What the models refuse, said without rows."""
     values = record.values
@@ -164,6 +141,11 @@ def _rules(kind: Kind, record: Record) -> list[Problem]:
         reviewed, due = values.get("last_review_date"), values.get("review_due")
         if reviewed and due and due <= reviewed:
             problems.append(record.problem("review_due", "下次审核日期要晚于审核日期"))
+    if kind.name == "synonym_group":
+        forms: dict[str, str] = {}
+        for word in (values["name"], *values.get("alternate_names", [])):
+            if (same := forms.setdefault(match_form(word), word)) is not word:
+                problems.append(record.problem("alternate_names", f"“{word}”和“{same}”算同一个写法，请留下一个"))
     identifiers = ("doi", "pmid", "isbn", "document_number", "url", "no_identifier_reason")
     if kind.name == "source" and not any(values.get(name) for name in identifiers):
         message = "写上 doi、pmid、isbn、document_number 或 url；都没有时，在这里写明原因"

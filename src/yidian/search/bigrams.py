@@ -43,8 +43,9 @@ class Bigrams:
     """Counts of Han characters and of neighbouring pairs, by character and by sound."""
 
     def __init__(self, characters: str, read_as: list[list[str]], arrays: list[array]):
-        """`arrays`: counts of the characters; pairs, as two places in `characters` in one integer, in order; their
-        counts, twice, and one more for an ordinary pair; for each two sounds where their pairs begin; and those pairs, as places among the pairs.
+        """`arrays`: the counts of the characters; pairs, as two places in `characters` in one integer, in order; their
+        counts, twice, and one more for an ordinary pair; for each two sounds where their pairs begin; and those pairs,
+        as places among the pairs.
         """
         counts, self._pairs, self._numbers, self._begin, self._sounding = self._arrays = arrays
         self.characters = characters

@@ -53,11 +53,8 @@ class Names:
                 cost = _cost(units, name, bigrams)
                 if cost is not None and cost < best.get(name, 9.0):
                     best[name] = cost
-        known = {
-            name: (cost, -min(map(lambda p: bigrams.pair(*p), pairwise(name)), default=0))
-            for name, cost in best.items()
-        }
-        ranked = sorted(known, key=lambda name: (round(known[name][0], 2), known[name][1], name))[:10]
+        common = {name: min((bigrams.pair(*pair) for pair in pairwise(name)), default=0) for name in best}
+        ranked = sorted(best, key=lambda name: (round(best[name], 2), -common[name], name))[:10]
         return [Reading(name, 1 - best[name]) for name in ranked]
 
     def _ways(self, letters: str) -> list[tuple[list[str], int, int]]:
@@ -181,7 +178,7 @@ def _beginning(letters: str) -> list[str]:
 
 
 def _units(letters: str, at: int) -> list[str]:
-    """What can stand for one character of a name: itself, an initial or a whole syllable; the longest is tried first."""
+    """What can stand for one character of a name: itself, an initial, a whole syllable; the longest comes last."""
     char = letters[at]
     if not char.isascii():
         return [char]

@@ -451,7 +451,7 @@ def home(request, hant: bool = False):
         "home.html",
         page,
         tags,
-        body_parts=queries.names("body-parts", BodyPart.objects.all(), prefix, fields=("region",)),
+        body_parts=queries.names("body-parts", queries.with_entries(BodyPart.objects), prefix, fields=("region",)),
         departments=queries.names("departments", Department.objects.all(), prefix),
         populations=queries.names("populations", Population.objects.all(), prefix),
         letters=[
