@@ -22,7 +22,7 @@ from yidian.zh.pinyin import fold, readings
 
 # Past this many characters every second text speaks for two, past twice as many every fourth for four: the figures
 # hardly change any more and a million answers are counted in the time of a hundred thousand.
-COUNTED_CHARACTERS = 20_000_000
+COUNTED_CHARACTERS = 5_000_000
 # Kept pairs, the most frequent first. Toyhom's 1.5 million characters have 110,000; the file stays under 10 MB.
 MAX_PAIRS = 500_000
 # What one mention of a term in the vocabulary counts: as much as this many texts, so that a term nobody has

@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 # Changes brought into the index at once: about a second of work.
 BATCH = 2_000
-BUILD_MEMORY = 256_000_000  # bytes of postings in memory; less makes more segments and more merging
 
 
 class NotReady(Exception):
@@ -225,7 +224,7 @@ class Library:
                     count += len(batch)
 
             names = [name for term in lexicon.terms.values() for name in (term.name, *term.alternate_names)]
-            with engine.index.writer(BUILD_MEMORY) as writer:
+            with engine.index.writer(backends.BUILD_MEMORY) as writer:
                 Speller.build(written(writer), names).save(self.folder / name / "spelling")
                 writer.commit()
             with _locked(self.folder / "write.lock", wait=True):

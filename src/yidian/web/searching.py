@@ -56,7 +56,7 @@ def search(request, hant: bool = False):
     )
 
     if answered.ready and q and not answered.answerable and not section and not chosen:
-        unanswered.note(answered.understood.content if answered.understood else q)
+        unanswered.note(answered.understood.content if answered.understood else q, q)
 
     def address(**changes) -> str:
         asked = {"q": q[:MAX_SHOWN], "kind": section, **chosen, **changes}
