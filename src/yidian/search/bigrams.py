@@ -59,7 +59,8 @@ class Bigrams:
             for sound in sounds:
                 self.by_sound.setdefault(sound, []).append(char)
         self._sounds = {sound: at for at, sound in enumerate(sorted(self.by_sound))}
-        self._beside: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+        self._spelt: dict[str, dict[str, tuple[float, float]]] = {}
+        self._beside: dict[tuple[str, str], dict[str, list[tuple[str, float]]]] = {}
 
     @classmethod
     def count(cls, texts: Iterable[str], names: Iterable[str]) -> "Bigrams":
@@ -122,17 +123,20 @@ class Bigrams:
         at = bisect_left(self._pairs, key)
         return self._numbers[at] if at < len(self._pairs) and self._pairs[at] == key else 0
 
-    def beside(self, heard: str, heard_next: str) -> list[tuple[str, str, int]]:
-        """The pairs of characters that sound so (in folded sounds), with their counts."""
+    def beside(self, heard: str, heard_next: str) -> dict[str, list[tuple[str, float]]]:
+        """For each character of a folded sound those of the next sound that follow it, with the logarithm of the
+        share of its places where they do.
+        """
         found = self._beside.get((heard, heard_next))
         if found is None:
-            found = []
+            found = {}
             if heard in self._sounds and heard_next in self._sounds:
                 at = self._sounds[heard] * len(self._sounds) + self._sounds[heard_next]
                 for place in self._sounding[self._begin[at] : self._begin[at + 1]]:
                     pair = self._pairs[place]
                     first, second = self.characters[pair >> 16], self.characters[pair & 0xFFFF]
-                    found.append((first, second, self._numbers[place] >> 1))
+                    share = log((self._numbers[place] >> 1) / self.count_of[first])
+                    found.setdefault(first, []).append((second, share))
             if len(self._beside) < 20_000:  # some MB: of 80,000 those that people type
                 self._beside[heard, heard_next] = found
         return found
@@ -140,6 +144,17 @@ class Bigrams:
     def log_share(self, char: str) -> float:
         """The logarithm of the character's share of all characters."""
         return log((self.count_of.get(char, 0) + 0.5) / self.total)
+
+    def spelt(self, syllable: str) -> dict[str, tuple[float, float]]:
+        """The characters that a typed syllable may mean, most frequent first, with their logarithmic share and the
+        price of what is not quite theirs: another tongue's zh or -ng, a rare reading.
+        """
+        found = self._spelt.get(syllable)
+        if found is None:
+            chars = self.by_sound.get(hear(syllable), ())
+            found = {char: (self.log_share(char), _strangeness(self.readings[char], syllable)) for char in chars}
+            self._spelt[syllable] = found  # of syllables there are 410
+        return found
 
     def dumps(self) -> bytes:
         """The bytes of the file; the same for the same counts."""
@@ -165,6 +180,12 @@ class Bigrams:
             arrays.append(_from_little(content[at : at + 4 * length]))
             at += 4 * length
         return cls(head["characters"], [line.split() for line in head["readings"]], arrays)
+
+
+def _strangeness(known: list[str], syllable: str) -> float:
+    if syllable in known:
+        return 1.0 * known.index(syllable)
+    return 4.0 if all(reading[0] != syllable[0] for reading in known) else 2.0
 
 
 def _heard(syllables: list[str]) -> list[str]:

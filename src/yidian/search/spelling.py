@@ -18,7 +18,7 @@ from yidian.zh.grams import runs
 # Longer names are titles, and one wrong character leaves enough of them to be found by.
 MAX_TERM_LENGTH = 10
 # Only the beginning of a longer text is looked through: it is an account, not a term.
-MAX_CORRECTED = 250
+MAX_CORRECTED = 200
 # How much likelier the term must be than what was written (in nats), by what the two have in common.
 _SAME_SOUND, _LIKE_SOUND, _SHAPE, _DOUBLED, _MOVED, _ANY = 2.5, 4.0, 4.0, 4.0, 6.0, 9.0
 _NEVER = 99.0
