@@ -14,16 +14,15 @@ from importlib.resources import files
 from itertools import accumulate
 from math import log
 from operator import add
-from pathlib import Path
 
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
 from yidian.zh.pinyin import fold, readings
 
-# Past this many characters every second text speaks for two, past twice as many every fourth for four: the figures
-# hardly change any more and a million answers are counted in the time of a hundred thousand.
-COUNTED_CHARACTERS = 20_000_000
-# Kept pairs, the most frequent first. Toyhom's 1.5 million characters have 110,000; the file stays under 10 MB.
+# Past this many characters every second text speaks for two, past as many again every fourth for four: the figures
+# hardly change any more, and a million answers (200 million characters) are counted as 25 million would be.
+COUNTED_CHARACTERS = 4_000_000
+# Kept pairs, the most frequent first; 3 million characters of answers have 150,000. So the file stays under 10 MB.
 MAX_PAIRS = 500_000
 # What one mention of a term in the vocabulary counts: as much as this many texts, so that a term nobody has
 # written about yet can be typed.
@@ -65,17 +64,12 @@ class Bigrams:
     @classmethod
     def count(cls, texts: Iterable[str], names: Iterable[str]) -> "Bigrams":
         """From texts as they are, and the names of terms."""
-        singles: Counter[str] = Counter()
-        pairs: Counter[str] = Counter()
-        for run, weight in _weighted_runs(texts):
-            if weight == 1:
-                singles.update(run)
-                pairs.update(map(add, run, run[1:]))
-            else:
-                for char in run:
-                    singles[char] += weight
-                for pair in map(add, run, run[1:]):
-                    pairs[pair] += weight
+        singles, pairs = _counted(texts)
+        for run in (run for name in names for run in _han(name)):
+            for char in run:
+                singles[char] += NAME_COUNT
+            for pair in map(add, run, run[1:]):
+                pairs[pair] += NAME_COUNT
         ordinary = set()
         for first, second, weight in _ordinary_pairs():
             if weight >= WORD_WEIGHT:
@@ -83,11 +77,6 @@ class Bigrams:
             singles[first] += weight
             singles[second] += weight
             pairs[first + second] += weight
-        for run in (run for name in names for run in _han(name)):
-            for char in run:
-                singles[char] += NAME_COUNT
-            for pair in map(add, run, run[1:]):
-                pairs[pair] += NAME_COUNT
         characters = [char for char, _ in sorted(singles.items(), key=lambda item: (-item[1], item[0]))][:65_000]
         order = {char: at for at, char in enumerate(characters)}
         kept = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MAX_PAIRS]
@@ -209,16 +198,34 @@ def _by_two_sounds(pairs: list[int], heard: list[list[str]]) -> tuple[list[int],
     return list(accumulate(begin)), [key & 0xFFFFFFFF for key in keyed]
 
 
-def _weighted_runs(texts: Iterable[str]) -> Iterator[tuple[str, int]]:
-    counted, weight = 0, 1
+def _counted(texts: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
+    """Characters and pairs of neighbours in the Han runs of the texts."""
+    singles: Counter[str] = Counter()
+    pairs: Counter[str] = Counter()
+    some_singles: Counter[str] = Counter()
+    some_pairs: Counter[str] = Counter()
+    read, weight = 0, 1
     for number, text in enumerate(texts):
         if number % weight:
             continue
-        counted += len(text)
+        read += len(text)
         for run in _han(text):
-            yield run, weight
-        if counted > COUNTED_CHARACTERS:
-            counted, weight = 0, weight * 2
+            some_singles.update(run)
+            some_pairs.update(map(add, run, run[1:]))
+        if read > COUNTED_CHARACTERS:
+            _add_times(singles, some_singles, weight)
+            _add_times(pairs, some_pairs, weight)
+            some_singles.clear()
+            some_pairs.clear()
+            read, weight = 0, weight * 2
+    _add_times(singles, some_singles, weight)
+    _add_times(pairs, some_pairs, weight)
+    return singles, pairs
+
+
+def _add_times(to: Counter[str], counted: Counter[str], times: int) -> None:
+    for key, number in counted.items():
+        to[key] += number * times
 
 
 def _ordinary_pairs() -> Iterator[tuple[str, str, int]]:
@@ -232,12 +239,7 @@ def _ordinary_pairs() -> Iterator[tuple[str, str, int]]:
 
 
 def _han(text: str) -> list[str]:
-    return [run for run, is_han in runs_of_form(text) if is_han]
-
-
-def runs_of_form(text: str) -> list[tuple[str, bool]]:
-    """The Han runs and other words of a text as it is matched."""
-    return runs(align(text).form)
+    return [run for run, is_han in runs(align(text).form) if is_han]
 
 
 def _little(values: array) -> bytes:
@@ -253,10 +255,3 @@ def _from_little(content: bytes) -> array:
     if sys.byteorder == "big":
         values.byteswap()
     return values
-
-
-def save(path: Path, content: bytes) -> None:
-    """Write the file so that a reader sees the old one or the new one, whole."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(content)
-    beside.replace(path)
