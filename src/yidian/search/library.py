@@ -255,7 +255,7 @@ def library() -> Library:
     return _library(settings.YIDIAN_DATA / "search", settings.YIDIAN_SEARCH)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _library(folder: Path, backend: str) -> Library:
     return Library(folder, backend)
 
