@@ -1,6 +1,7 @@
 """The reviewed synonyms: words that are the same to a reader, in one group each, on every way in."""
 
 import json
+import re
 from pathlib import Path
 
 import content
@@ -239,3 +240,4 @@ def test_an_editor_adds_a_group_and_finds_it_again(client):
     assert "“轉筋”已经在“肌肉痉挛”" in json.dumps(again.context["form"].errors, ensure_ascii=False)
     for query, shown in (("q=转筋", True), ("category=symptom", True), ("category=drug", False)):
         assert ("肌肉痉挛" in client.get(f"{address}?{query}").content.decode()) is shown
+    assert re.search(r"<td[^>]*>\s*症状\s*</td>", client.get(address).content.decode())
