@@ -24,7 +24,7 @@ _SAME_SOUND, _LIKE_SOUND, _SHAPE, _DOUBLED, _MOVED, _ANY = 2.5, 4.0, 4.0, 4.0, 6
 _NEVER = 99.0
 # Words of every sentence: two of a pair with one of them seldom make a word, so they seldom misspell one.
 _FUNCTION = frozenset(
-    "的了吗呢吧啊嘛么是有没不能会可要该应想去来就都也还又再才很太最多少这那哪什怎咋啥为和与或及并从到在被把给让对跟比等"
+    "的了吗呢吧啊呀嘛么哦吖只种是有没不能会可要该应想去来就都也还又再才很太最多少这那哪什怎咋啥为和与或及并从到在被把给让对跟比等"
     "几较前后以我你他她它您们谁人吃用做看"
 )
 _FUNCTION_PRICE = 8.0

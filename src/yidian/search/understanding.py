@@ -31,6 +31,7 @@ class Rewrite(NamedTuple):
 class Understood:
     """A query as the search takes it. Spans are in code points of the query as typed.
 
+    `concepts` are the slugs of the mentions, each once: what to look for among a document's `Lexicon.concepts`.
     `terms`, `body_parts` and `populations` are standard names in order of the text, longest first where one
     stands inside another, with what corrections and typed pinyin name. `content` is the normal text without what
     every question has (怎么办, 请问医生), of an account its telling sentences; never empty unless the query is.
@@ -41,6 +42,7 @@ class Understood:
     content: str
     intent: str | None
     mentions: list[Mention]
+    concepts: list[str]
     terms: list[str]
     body_parts: list[str]
     populations: list[str]
@@ -84,6 +86,7 @@ def understand(query: str, lexicon: Lexicon, speller: Speller) -> Understood:
         content=content or form.strip(),
         intent=intent_of(form) or (intent_of(rewrites[0].text) if rewrites else None),
         mentions=mentions,
+        concepts=list(dict.fromkeys(mention.slug for mention in mentions)),
         terms=_names(mentions, lambda category: category not in ("body_part", "population")),
         body_parts=_names(mentions, lambda category: category == "body_part"),
         populations=_names(mentions, lambda category: category == "population"),
