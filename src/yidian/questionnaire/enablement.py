@@ -9,6 +9,8 @@ from yidian.questionnaire.values import Value, compare, equal
 
 MAX_PLACES = 100_000  # items as filled in; a few kB of JSON could otherwise ask for billions (repeats × items)
 
+MAX_CONDITIONS = 500_000  # to decide, over all places: some seconds
+
 
 class TooManyPlaces(ValueError):
     """The response repeats a large group so often that it is not worth following."""
@@ -52,6 +54,8 @@ def places(questionnaire: Questionnaire, response: Response) -> list[Place]:
     """
     found: list[Place] = []
     _lay_out(questionnaire.items, response.items, None, "QuestionnaireResponse", found)
+    if sum(len(place.item.enable_when) for place in found) > MAX_CONDITIONS:
+        raise TooManyPlaces
     by_link_id: dict[str, list[Place]] = {}
     for place in found:
         by_link_id.setdefault(place.item.link_id, []).append(place)

@@ -11,7 +11,7 @@ from yidian.questionnaire.values import (
     Coding,
     Value,
     choice,
-    equal,
+    key,
     number,
     read_coding,
     text,
@@ -191,10 +191,11 @@ class Item:
     unit_open: str = ""
     items: tuple["Item", ...] = ()
     path: str = ""
+    by_key: Mapping[tuple, Option] = field(default_factory=dict, compare=False, repr=False)
 
     def option(self, value: Value) -> Option | None:
-        """The option that this answer chooses, None when it is none of them."""
-        return next((option for option in self.options if equal(option.value, value)), None)
+        """The option that this answer chooses, None when it is none of them; dates and times as written."""
+        return self.by_key.get(key(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +306,7 @@ class _Reader:
             max_length=whole(raw.get("maxLength")),
             items=self.items(raw, path, depth + 1),
             path=path,
+            by_key={key(option.value): option for option in reversed(options)},
             **_limits(extensions),
         )
 

@@ -11,7 +11,7 @@ from yidian.questionnaire.outcome import Issue, quote
 from yidian.questionnaire.values import MAX_EXPONENT
 
 MAX_BYTES = 10_000_000  # a response with photographs; the largest questionnaire seen has 1 MB
-MAX_VALUES = 300_000  # texts, numbers, objects …: what is checked in some seconds
+MAX_VALUES = 200_000  # texts, numbers, objects …: what is checked in some seconds
 MAX_DEPTH = 160  # lists and objects in each other: 40 questions nested in answers
 _MAX_DIGITS = 1_000  # of one number, as written
 
@@ -52,6 +52,8 @@ def read_json(data: bytes | str, root: str = "$this") -> tuple[Any, list[Issue]]
         return None, [Issue("fatal", "structure", f"不是 JSON：{where}处写得不对。请改正后再来。", place)]
     except RecursionError:
         return None, [_too_deep(_path_at(written, len(written), root))]
+    if document is None:
+        return None, [Issue("fatal", "structure", "这里只写了 null。请给一份 FHIR 的 JSON。", root)]
     issues = _look_through(document, repeated, root)
     if any(issue.severity == "fatal" for issue in issues):
         return None, issues
