@@ -856,7 +856,7 @@ def test_no_change_of_a_document_breaks_the_check(data):
         if deed == "drop":
             del parent[last]
         elif deed == "retype":
-            parent[last] = data.draw(VALUES)
+            parent[last] = copy.deepcopy(data.draw(VALUES))
         elif deed == "twice":
             parent[last] = [parent[last], parent[last]]
         elif deed == "deepen":

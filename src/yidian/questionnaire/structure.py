@@ -85,6 +85,9 @@ class _Checker:
         if not isinstance(kind, str):
             self.say("required", "缺少 resourceType。", path)
             return
+        if kind not in RESOURCE_TYPES:
+            self.say("structure", f"没有 {quote(kind)} 这种资源。", f"{path}.resourceType")
+            return
         if not text(found, "id"):
             self.say("required", "包含的资源要有 id，否则没有办法引用它。", path)
         meta = found.get("meta")
