@@ -164,8 +164,9 @@ class _Checker:
                     said = f"{quote(node.link_id)} 只能有一个，这里又有一个。"
                     self.say("structure", said, node.path)
                 elif item.type != "group":
-                    said = f"{quote(node.link_id)} 的几个答案请放在同一个 item 的 answer 里。"
-                    self.say("structure", said, node.path, "warning")
+                    said = f"qrs-2：{quote(node.link_id)} 的几个答案请放在同一个 item 的 answer 里。"
+                    is_rule = self.questionnaire.fhir_version == "R5"
+                    self.say("structure", said, node.path, "error" if is_rule else "warning")
             seen.add(node.link_id)
             self.item(item, node)
 

@@ -348,6 +348,8 @@ Questionnaire.item
   answerConstraint code =answer-constraint
 QuestionnaireResponse
   questionnaire canonical !
+QuestionnaireResponse.item.answer
+  value[x] boolean|decimal|integer|date|dateTime|time|string|uri|Attachment|Coding|Quantity|Reference !
 ValueSet
 {_R5_CANONICAL}
 {_R5_METADATA}

@@ -178,8 +178,7 @@ class _Checker:
         if both:
             yield _error("invariant", "que-4：answerOption 和 answerValueSet 只能有一个。", path)
         for name in ("answerOption", "answerValueSet"):
-            allowed = _WITH_OPTIONS if not self.r5 else _WITH_OPTIONS | {"reference", "url", "text"}
-            if name in raw and item.type not in allowed:
+            if name in raw and item.type not in _WITH_OPTIONS:
                 yield _error("invariant", f"que-5：{item.type or '这种题型'} 不能有 {name}。", f"{path}.{name}")
         if "answerConstraint" in raw and not ("answerOption" in raw or "answerValueSet" in raw):
             said = "que-14：没有选项，answerConstraint 不起作用。"
