@@ -18,13 +18,21 @@ from yidian.answers.models import Answer, Question
 from yidian.editorial.models import Correction, Illustration
 from yidian.encyclopedia.models import Article, Condition
 from yidian.evidence.models import Appearance, Source
-from yidian.exchange.archive import BundleError, open_bundle
+from yidian.exchange.archive import BundleError, open_bundle, write_bundle
 from yidian.exchange.bundle import export_bundle, import_bundle, remove_brought
 from yidian.exchange.check import check_bundle
 from yidian.exchange.documents import KINDS, read_file, written_document, written_list
-from yidian.exchange.markdown import MarkdownError, canonical_html, html_to_markdown, markdown_to_html
+from yidian.exchange.markdown import (
+    MarkdownError,
+    blocks_of_html,
+    canonical_html,
+    html_of_blocks,
+    html_to_markdown,
+    markdown_to_html,
+)
 from yidian.exchange.models import ImportedRecord
 from yidian.exchange.pictures import picture_fault
+from yidian.exchange.yaml_text import read_yaml, written_word
 from yidian.people.models import Credential, Hospital, Physician
 from yidian.publication.richtext import clean_html
 from yidian.terms.models import GlossaryTerm
@@ -87,6 +95,21 @@ def test_stored_text_survives_markdown(written):
     # canonical means: what a reader reads is still all there
     shown = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", html.unescape(clean_html(written)).replace("\xa0", "")))
     assert shown or not re.sub(r"\s", "", html_to_markdown(stored).replace("\xa0", ""))
+
+
+SIMPLE = st.text(alphabet="痛，。：:、 a1(/;=~-…—“！#&*<[_\u3000", max_size=6).map("腿{}".format)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SIMPLE, min_size=1, max_size=3))
+def test_what_is_written_without_a_parser_is_what_a_parser_makes_of_it(lines):
+    stored = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    assert canonical_html(stored) == html_of_blocks(blocks_of_html(stored))
+    assert markdown_to_html(html_to_markdown(stored)) == canonical_html(stored)
+    for line in lines:
+        line = line.strip(" ")
+        assert read_yaml(f"a: {written_word(line)}").value["a"].value == line
+        assert read_yaml(f"[{written_word(line, in_flow=True)}, b]").value[0].value == line
 
 
 @settings(max_examples=600, deadline=None)
@@ -305,6 +328,26 @@ def test_zips_that_are_broken_doubled_or_locked_are_refused(tmp_path):
         pass
     with pytest.raises(BundleError, match="没有找到"), open_bundle(tmp_path / "nothing"):
         pass
+
+
+def test_a_zip_of_many_files_and_of_more_than_four_gigabytes_is_whole(tmp_path):
+    path = tmp_path / "a.zip"
+    with write_bundle(path) as writer:
+        writer.write("bundle.yaml", HEADER.encode())
+        for number in range(66_000):
+            writer.write(f"questions/q{number:05}.md", b"q%d" % number)
+        writer.file.flush()
+        # a hole, which takes no room on the disk
+        writer.at += 5 << 30
+        writer.file.seek(writer.at)
+        writer.write("redirects.yaml", b"far")
+    with open_bundle(path) as files:
+        assert len(files.names) == 66_002
+        assert files.read("questions/q65999.md") == b"q65999"
+        assert files.read("redirects.yaml") == b"far"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.getinfo("redirects.yaml").header_offset > 5 << 30
+        assert archive.getinfo("bundle.yaml").external_attr >> 16 == stat.S_IFREG | 0o644
 
 
 def test_a_zip_that_understates_its_size_is_cut_off(tmp_path):

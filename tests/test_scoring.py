@@ -398,11 +398,26 @@ def test_the_command_scores_as_the_contract_says():
     assert result.exit_code == 0
     assert {"enabled", "scores", "band", "level", "red_flags", "not_excluded", "explanation"} <= set(found)
     assert (found["scores"], found["band"], found["level"]) == ({"total": 9}, "mild", "same_day")
+    by_hand = {"linkId": "phq9-9", "answer": [{"valueCoding": {"code": "3"}}]}
+    by_hand = json.dumps({"resourceType": "QuestionnaireResponse", "item": [by_hand]})
+    assert json.loads(run("phq-9", "--response", "-", "--json", stdin=by_hand).stdout)["level"] == "same_day"
     said = run(str(FOLDER / "phq-9.json"), "--response", "-", stdin=response).stdout
     assert "= 9 分" in said and "12356" in said
 
 
-@pytest.mark.parametrize("stdin", ["no JSON", "[]", '{"resourceType": "Patient"}', "null", '{"a": NaN}'])
+@pytest.mark.parametrize(
+    "stdin",
+    [
+        "no JSON",
+        "[]",
+        '{"resourceType": "Patient"}',
+        "null",
+        '{"a": NaN}',
+        '{"resourceType": "QuestionnaireResponse", "item": [{"linkId": "phq9-1", "answer": [{"valueInteger": 3}]}]}',
+        '{"resourceType":"QuestionnaireResponse","item":[{"linkId":"phq9-1","answer":[{"valueCoding":{"code":"7"}}]}]}',
+        '{"resourceType": "QuestionnaireResponse", "item": [{"linkId": "x", "answer": [{"valueString": "1"}]}]}',
+    ],
+)
 def test_the_command_names_what_is_wrong(stdin):
     result = run("phq-9", "--response", "-", "--json", stdin=stdin)
     assert result.exit_code == 1 and result.stderr

@@ -1,18 +1,27 @@
 """Self-tests as files and as pages: the library's contract, and a reader's way through without JavaScript."""
 
 import json
+import random
 import re
+from decimal import Decimal
 from html import unescape
 
 import pytest
 
-from yidian.questionnaire.scoring import CONDITIONS, LEVELS, NUMBERS, outcome
+from yidian.questionnaire.enablement import enabled
+from yidian.questionnaire.responses import parse_response
+from yidian.questionnaire.scoring import CONDITIONS, LEVELS, NUMBERS, asked_ids, outcome, response_of
+from yidian.questionnaire.validate import questionnaire_issues
+from yidian.selftests import general
 from yidian.selftests.library import FOLDER, KINDS, self_tests
+from yidian.triage import engine, rulebook
 from yidian.zh.hant import to_hant
 
 ORDINAL = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
 SLUGS = list(self_tests())
 each = pytest.mark.parametrize("slug", SLUGS)
+each_file = pytest.mark.parametrize("slug", sorted(path.stem for path in FOLDER.glob("*.json")))
+GENERAL = "wo-gai-zenme-ban"
 
 
 # ---- one JSON file and a sidecar ----
@@ -28,7 +37,7 @@ def expressions(data):
             yield from expressions(value)
 
 
-@each
+@each_file
 def test_each_questionnaire_is_canonical_r4(slug):
     found = json.loads((FOLDER / f"{slug}.json").read_text("utf-8"))
     assert (found["resourceType"], found["id"], found["status"]) == ("Questionnaire", slug, "active")
@@ -75,7 +84,7 @@ def test_each_sidecar_says_what_a_reader_must_know(slug):
     assert sidecar.get("next") is None or sidecar["next"] in SLUGS
 
 
-@each
+@each_file
 def test_each_sidecar_speaks_only_of_questions_that_are_asked(slug):
     test = self_tests()[slug]
     text = (FOLDER / f"{slug}.yaml").read_text("utf-8")
@@ -96,6 +105,65 @@ def test_each_sidecar_speaks_only_of_questions_that_are_asked(slug):
     assert used == set(test.form.asked), "every question counts for something, and nothing else is counted"
     assert set(test.sidecar.get("fixed", ())) <= set(test.form.asked)
     outcome(test.form, {})  # every operator is known
+
+
+# ---- the general check: made from the red flags ----
+
+
+def facts(answers: dict) -> dict:
+    """The same answers as `yidian triage assess` takes them; what a closed topic holds is no."""
+    book = rulebook.load()
+
+    def said(link_id: str) -> str:
+        given = answers.get(link_id, ("unknown",))[0]
+        return "unknown" if given == "unsure" else given
+
+    closed = {topic for topic in general.TOPICS if said(f"topic.{topic}") == "no"}
+    return {
+        "age": float(answers["age"][0]) if "age" in answers else None,
+        "sex": said("sex"),
+        "pregnant": said("pregnant"),
+        "answers": {each.id: "no" if each.topic in closed else said(each.id) for each in book.questions.values()},
+    }
+
+
+AGES = ["0.08", "0.25", "1", "5", "12", "14", "30", "45", "59", "60", "61", "80"]
+
+
+def test_the_general_check_says_what_triage_says():
+    form, book = self_tests()[GENERAL].form, rulebook.load()
+    rnd = random.Random(21)  # noqa: S311  (examples, no secret)
+    levels = set()
+    for _ in range(300):
+        answered, mostly = rnd.random(), rnd.choice(["no", "no", "yes", "unsure"])
+        answers: dict[str, tuple] = {}
+        if rnd.random() < 0.8:
+            answers["age"] = (Decimal(rnd.choice(AGES)),)
+        for link_id, asked in form.asked.items():
+            if link_id != "age" and rnd.random() < answered:
+                codes = [option.code for option in asked.options]
+                answers[link_id] = (mostly if mostly in codes and rnd.random() < 0.7 else rnd.choice(codes),)
+        ours, theirs = outcome(form, answers), engine.assess(book, facts(answers))
+        assert ours["level"] == theirs.level
+        assert {rule["id"] for rule in ours["red_flags"]} == set(theirs.fired)
+        assert {rule["id"] for rule in ours["not_excluded"]} == set(theirs.not_excluded)
+        assert asked_ids(form, answers) == form.asked.keys() & enabled(
+            form.parsed, parse_response(response_of(form, answers))
+        )
+        levels.add(theirs.level)
+    assert {"emergency_call", "same_day"} <= levels
+    well = dict.fromkeys(form.asked, ("no",)) | {"age": (Decimal(40),), "sex": ("male",)}
+    assert outcome(form, well)["level"] == "self_care"
+    assert outcome(form, {})["level"] == "same_day", "not knowing is never reassuring"
+
+
+def test_every_topic_and_question_of_triage_is_asked():
+    book, form = rulebook.load(), self_tests()[GENERAL].form
+    assert {each.topic for each in book.questions.values()} <= set(general.TOPICS)
+    assert book.questions.keys() <= form.asked.keys()
+    assert not [issue for issue in questionnaire_issues(form.questionnaire) if issue.severity in {"error", "fatal"}]
+    for rule in self_tests()[GENERAL].sidecar["red_flags"]:
+        assert rule["crisis"] == (book.rules[rule["id"]].topic == "mind")
 
 
 # ---- pages ----
@@ -167,7 +235,7 @@ def test_each_page_is_cached_and_says_what_the_test_is_not(client, slug, django_
             1
         ]
         definition = json.loads(block)
-        assert [item["linkId"] for item in definition["questionnaire"]["item"]] == list(test.form.asked)
+        assert len(definition["questionnaire"]["item"]) == len(test.form.questionnaire["item"])
 
 
 def test_phq9_from_the_first_question_to_the_result(client):

@@ -93,9 +93,10 @@ def _aside(issue):
 @click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
 def score(selftest: str, response, as_json: bool) -> None:
     """给自测 SELFTEST（网址里的名字，或一个 JSON 文件）的答卷计分，并说明是怎么算的。"""
-    from yidian.questionnaire.outcome import Issue, has_errors, operation_outcome
+    from yidian.questionnaire.outcome import has_errors, operation_outcome
     from yidian.questionnaire.reading import read_json
     from yidian.questionnaire.scoring import answers_of, outcome
+    from yidian.questionnaire.validate import response_issues
     from yidian.selftests.library import read, self_tests
 
     path = Path(selftest)
@@ -105,15 +106,16 @@ def score(selftest: str, response, as_json: bool) -> None:
         found = read(path)
     else:
         raise click.BadParameter(f"没有这个自测：{selftest}。有的是：{'、'.join(self_tests())}")
-    document, issues = read_json(response.read())
-    if not issues and not (isinstance(document, dict) and document.get("resourceType") == "QuestionnaireResponse"):
-        text = "不是 QuestionnaireResponse。请给一份 FHIR R4 的答卷。"
-        issues = [Issue("fatal", "structure", text, "QuestionnaireResponse.resourceType")]
+    document, issues = read_json(response.read(), "QuestionnaireResponse")
+    if document is not None or not issues:
+        document = _completed(document, found.form)
+        issues += response_issues(document, found.form.questionnaire)
     checked = operation_outcome(issues)
     if has_errors(checked):
         if as_json:
             click.echo(json.dumps(checked, ensure_ascii=False, indent=2))
-        raise Failure("答卷有错，没有计分。", *(issue["diagnostics"] for issue in checked["issue"]))
+        wrong = [issue["diagnostics"] for issue in checked["issue"] if issue["severity"] in ("error", "fatal")]
+        raise Failure("答卷有错，没有计分。", *wrong)
     result = outcome(found.form, answers_of(document))
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
@@ -125,3 +127,21 @@ def score(selftest: str, response, as_json: bool) -> None:
         click.echo(line)
     for rule in result["not_excluded"]:
         click.echo(f"没有排除：{rule['heading']}：{rule['message']}")
+
+
+def _completed(document, form):
+    """The response as people write it by hand, with the status and the coding systems that go without saying."""
+    if isinstance(document, list):
+        return [_completed(each, form) for each in document]
+    if not isinstance(document, dict):
+        return document
+    made = {key: _completed(value, form) for key, value in document.items()}
+    if made.get("resourceType") == "QuestionnaireResponse":
+        made.setdefault("status", "completed")
+    asked = form.asked.get(made.get("linkId")) if isinstance(made.get("linkId"), str) else None
+    for answer in made.get("answer", ()) if asked and isinstance(made.get("answer"), list) else ():
+        coding = answer.get("valueCoding") if isinstance(answer, dict) else None
+        if isinstance(coding, dict) and "system" not in coding:
+            option = asked.option(coding.get("code"))
+            coding |= {"system": option.system} if option and option.system else {}
+    return made

@@ -165,6 +165,7 @@ class Correction(Publishable):
 
     kind = "correction"
     section = "corrections"
+    searchable = False
 
     name = models.CharField("更正了哪一页", max_length=200)
     page = models.CharField("网址", max_length=200, help_text="以 / 开头，例如 /articles/…/。")
@@ -179,9 +180,6 @@ class Correction(Publishable):
         super().clean()
         if not is_local_path(self.page):
             raise ValidationError({"page": "请写本站的网址，以一个 / 开头，例如 /articles/…/。"})
-
-    def searchable_names(self) -> list[str]:
-        return []
 
 
 class Redirect(models.Model):

@@ -14,6 +14,8 @@ from yidian.exchange.bundle import drafts_of, records_of
 from yidian.exchange.documents import KINDS, Kind, Problem, Record, read_file, read_header
 from yidian.exchange.pictures import picture_fault
 from yidian.publication.richtext import CITATION
+from yidian.search.keys import match_form
+from yidian.terms.models import SynonymGroup, taken_message
 from yidian.zh.sentences import plain
 
 # A sentence that is longer is read twice by a worried reader; the starter bundle keeps below it.
@@ -28,14 +30,23 @@ _SECTIONS = {getattr(kind.model, "section", ""): kind.name for kind in KINDS.val
 
 @dataclass
 class _Known:
-    """Keys of each kind that a bundle, those beside it, and this site's database hold."""
+    """Keys of each kind, and each synonym's group, that a bundle, those beside it, and this site's database hold."""
 
     keys: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in KINDS})
+    synonyms: dict[str, tuple[str, str]] = field(default_factory=dict)  # match form: slug and name, the first found
 
     def add_bundle(self, files: Files) -> None:
         for kind in KINDS.values():
             for path in records_of(files, kind):
-                self.keys[kind.name].update(record.key for record in read_file(path, files.read(path)).records)
+                records = read_file(path, files.read(path)).records
+                self.keys[kind.name].update(record.key for record in records)
+                if kind.name == "synonym_group":
+                    self.add_synonyms((record.key, record.values["name"], _words(record)) for record in records)
+
+    def add_synonyms(self, groups: Iterable[tuple[str, str, Iterable[str]]]) -> None:
+        for slug, name, words in groups:
+            for word in words:
+                self.synonyms.setdefault(match_form(word), (slug, name))
 
     def add_database(self) -> None:
         """Adds what this site has; a site that was never started, or does not answer, has nothing."""
@@ -43,8 +54,11 @@ class _Known:
         if connection.vendor == "sqlite" and not Path(str(name)).exists():
             return  # connecting would make an empty file
         try:
+            coming = set(self.keys["synonym_group"])
             for kind in KINDS.values():
                 self.keys[kind.name].update(kind.model.objects.values_list(kind.column, flat=True))
+            groups = SynonymGroup.objects.exclude(slug__in=coming).only("slug", "name", "alternate_names")
+            self.add_synonyms((group.slug, group.name, group.words()) for group in groups)
         except DatabaseError:
             return
 
@@ -73,6 +87,8 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
                 problems += parsed.problems
                 for record in parsed.records:
                     problems += _faults(kind, record, known.keys)
+                    if kind.name == "synonym_group":
+                        problems += _synonym_faults(record, known.synonyms)
                     if record.draft and record.key not in known.keys[kind.name]:
                         message = f"没有这一条，不知道是谁的修改；没公开过的内容写进 {kind.path_of(record.key)}"
                         problems.append(record.problem("", message))
@@ -117,6 +133,23 @@ def _faults(kind: Kind, record: Record, known: dict[str, set[str]]) -> list[Prob
     if kind.name == "source" and not re.fullmatch(r"(?:\d{4}(?:-\d\d){0,2})?", record.values.get("date_published", "")):
         problems.append(record.problem("date_published", "写成年份，或 2026-11-22 这样的日期", "warning"))
     return problems
+
+
+def _words(record: Record) -> list[str]:
+    return [record.values["name"], *record.values.get("alternate_names", [])]
+
+
+def _synonym_faults(record: Record, known: dict[str, tuple[str, str]]) -> Iterable[Problem]:
+    """A word that stands in another group, or twice in this one."""
+    forms: dict[str, str] = {}
+    for word in _words(record):
+        form, where = match_form(word), "alternate_names" if forms else "name"
+        if form in forms:
+            yield record.problem(where, f"“{word}”和“{forms[form]}”算同一个写法，请留下一个")
+        forms.setdefault(form, word)
+        slug, name = known.get(form, (record.key, ""))
+        if slug != record.key:
+            yield record.problem(where, taken_message(word, name, slug).rstrip("。"))
 
 
 def _rules(kind: Kind, record: Record) -> list[Problem]:

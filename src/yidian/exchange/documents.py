@@ -20,7 +20,7 @@ from yidian.exchange.yaml_text import Node, YamlError, read_yaml, written_lines,
 from yidian.people.models import Credential, Department, Hospital, Physician
 from yidian.publication.models import derived_identifier, valid_slug
 from yidian.publication.richtext import CITATION, clean_text, is_local_path
-from yidian.terms.models import BodyPart, GlossaryTerm, Population
+from yidian.terms.models import BodyPart, GlossaryTerm, Population, SynonymGroup
 
 FORMAT = "yidian-bundle/1"
 IMAGE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\.(?:svg|png|jpg|webp)")
@@ -268,6 +268,15 @@ KINDS: dict[str, Kind] = {
             _NAME,
             _NAMES,
             Field("definition", "text", required=True),
+        ),
+        _listed(
+            "synonym_group",
+            SynonymGroup,
+            "vocabulary/synonyms.yaml",
+            _NAME,
+            Field("alternate_names", "names", required=True),
+            Field("category", "choice", required=True),
+            Field("note", "paragraphs"),
         ),
         _listed(
             "source",

@@ -58,6 +58,16 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """An item that is asked only when `conditions` hold and `parent` is asked."""
+
+    link_id: str
+    parent: str
+    any_of: bool
+    conditions: tuple[tuple[str, str, Any], ...]  # question, operator, and a code, a number or a bool
+
+
+@dataclass(frozen=True)
 class Form:
     """A questionnaire and its sidecar, read once; what `outcome` works on."""
 
@@ -65,7 +75,9 @@ class Form:
     sidecar: Mapping
     asked: Mapping[str, Asked]
     parsed: Questionnaire
-    conditional: bool  # whether any question depends on another
+    gates: tuple["Gate", ...]  # items that depend on answers, or stand in such items, in document order
+    looks_at: Mapping[str, tuple[str, ...]]  # rule → the questions that it looks at
+    simple: bool  # no question repeats or waits for a later one, so that one pass over the gates decides
 
 
 @dataclass
@@ -124,8 +136,63 @@ def prepare(questionnaire: Mapping, sidecar: Mapping) -> Form:
     """The two documents read once, for any number of answer sets."""
     parsed = parse_questionnaire(questionnaire)
     asked = {item.link_id: _asked(item) for item in parsed.walk() if item.type not in {"group", "display"}}
-    conditional = any(item.enable_when for item in parsed.walk())
-    return Form(questionnaire, sidecar, asked, parsed, conditional)
+    gates, simple = _gates(parsed)
+    looks_at = {rule["id"]: tuple(_link_ids(rule["when"])) for rule in sidecar.get("red_flags", ())}
+    return Form(questionnaire, sidecar, asked, parsed, gates, looks_at, simple)
+
+
+def _gates(parsed: Questionnaire) -> tuple[tuple[Gate, ...], bool]:
+    """What decides which questions are asked, and whether the quick way of `asked_ids` may decide it."""
+    found: list[Gate] = []
+    seen: set[str] = set()
+    simple = True
+
+    def walk(items: Iterable[Item], parent: str) -> None:
+        nonlocal simple
+        for item in items:
+            simple &= not item.repeats and item.link_id not in seen
+            seen.add(item.link_id)
+            conditions = []
+            for each in item.enable_when:
+                wanted = _given(each.answer) if each.answer else None
+                if each.operator == "exists" and each.answer:
+                    wanted = each.answer.content
+                simple &= wanted is not None and each.question in seen and each.question != item.link_id
+                conditions.append((each.question, each.operator, wanted))
+            if conditions or parent:
+                found.append(Gate(item.link_id, parent, item.enable_behavior == "any", tuple(conditions)))
+            walk(item.items, item.link_id if conditions or parent else "")
+
+    walk(parsed.items, "")
+    return tuple(found), simple
+
+
+def asked_ids(form: Form, answers: Answers) -> frozenset[str]:
+    """The questions that are asked: `enablement.enabled`, in one pass where the questionnaire allows it."""
+    if not form.gates:
+        return frozenset(form.asked)
+    if not form.simple:
+        return enabled(form.parsed, parse_response(response_of(form, answers))) & form.asked.keys()
+    closed: set[str] = set()
+    for gate in form.gates:
+        held = [
+            _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
+            for question, operator, wanted in gate.conditions
+        ]
+        if gate.parent in closed or (held and not (any(held) if gate.any_of else all(held))):
+            closed.add(gate.link_id)
+    return frozenset(form.asked.keys() - closed)
+
+
+def _meets(given: tuple, operator: str, wanted: Any) -> bool:
+    if operator == "exists":
+        return bool(given) is wanted
+    if operator == "!=":
+        return wanted not in given
+    if operator == "=":
+        return wanted in given
+    compared = _COMPARISONS[operator]
+    return any(isinstance(each, Decimal) and isinstance(wanted, Decimal) and compared(each, wanted) for each in given)
 
 
 def answers_of(response: Any) -> dict[str, tuple]:
@@ -149,6 +216,24 @@ def _given(value: Value) -> Decimal | str | None:
     if value.type in {"decimal", "integer"}:
         return _number(value.content)
     return value.content.value if value.type == "Quantity" else _code(value)
+
+
+def screens(form: Form, answers: Answers) -> list[tuple[str, list[str]]]:
+    """What is asked together: the text of each group at the top and its questions, other questions one by one."""
+    shown = asked_ids(form, answers)
+    found = []
+    for item in form.parsed.items:
+        asked = [each for each in _questions_in(item) if each in shown]
+        if asked:
+            found.append((item.text if item.items else "", asked))
+    return found
+
+
+def _questions_in(item: Item) -> Iterable[str]:
+    if item.type not in {"group", "display"}:
+        yield item.link_id
+    for each in item.items:
+        yield from _questions_in(each)
 
 
 def response_of(form: Form, answers: Answers) -> dict:
@@ -289,7 +374,7 @@ NUMBERS: dict[str, Callable[[_Sheet, Any], Decimal | None]] = {
 
 def number(sheet: _Sheet, expression: Any) -> Decimal | None:
     """The value of a numeric expression; None when an answer that it needs is missing or 不确定."""
-    if not isinstance(expression, Mapping):
+    if not isinstance(expression, dict):
         value = _number(expression)
         if value is None:
             raise SidecarError(f"不是数：{expression!r}")
@@ -367,7 +452,7 @@ CONDITIONS: dict[str, Callable[[_Sheet, Any], bool | None]] = {
 
 def holds(sheet: _Sheet, condition: Mapping) -> bool | None:
     """Whether a condition holds; None when the answers do not say."""
-    if not isinstance(condition, Mapping):
+    if not isinstance(condition, dict):
         raise SidecarError(f"不是条件：{condition!r}")
     operator, argument = _single(condition)
     if operator not in CONDITIONS:
@@ -398,7 +483,7 @@ def answer_text(asked: Asked, given: tuple) -> str:
 
 def _written(sheet: _Sheet, expression: Any) -> str:
     """How a number came about, in figures: 1 + 0 + 2."""
-    if not isinstance(expression, Mapping):
+    if not isinstance(expression, dict):
         return plain(Decimal(str(expression)))
     operator, argument = _single(expression)
     if operator == "value":
@@ -435,7 +520,7 @@ def _written_terms(sheet: _Sheet, terms: list) -> str:
 
 def _reads_a_table(expression: Any) -> bool:
     """Whether the number is read off a table, so that the line says 计 and not =."""
-    if not isinstance(expression, Mapping):
+    if not isinstance(expression, dict):
         return False
     return "lookup" in expression or any(map(_reads_a_table, expression.get("choose", {}).get("cases", {}).values()))
 
@@ -459,7 +544,7 @@ def _explained(sheet: _Sheet) -> list[str]:
 def _link_ids(expression: Any) -> list[str]:
     """The questions that an expression looks at, in order, each once."""
     found: list[str] = []
-    if isinstance(expression, Mapping):
+    if isinstance(expression, dict):
         for operator, argument in expression.items():
             if operator in {"value", "weight"}:
                 found.append(argument)
@@ -499,10 +584,7 @@ def _highest(levels: list[str]) -> str | None:
 
 
 def _scored(form: Form, answers: Answers) -> _Sheet:
-    shown = frozenset(form.asked)
-    if form.conditional:
-        shown &= enabled(form.parsed, parse_response(response_of(form, answers)))
-    sheet = _Sheet(form, answers, shown)
+    sheet = _Sheet(form, answers, asked_ids(form, answers))
     for name, rule in form.sidecar.get("scores", {}).items():
         sheet.scores[name] = number(sheet, rule["is"])
     return sheet
@@ -520,7 +602,7 @@ def _judged(sheet: _Sheet) -> tuple[list, list, list, str | None]:
     levels = [rule["level"] for rule in fired]
     levels += [_WHEN_UNKNOWN.get(rule["level"], "appointment") for rule in open_rules]
     levels += [row["level"] for _scale, row in bands if row.get("level")]
-    return bands, fired, open_rules, _highest(levels)
+    return bands, fired, open_rules, _highest(levels) or sheet.form.sidecar.get("otherwise")
 
 
 def outcome(form: Form, answers: Answers) -> dict:
@@ -535,7 +617,7 @@ def outcome(form: Form, answers: Answers) -> dict:
 
     def shown(rule: Mapping, answered: bool) -> dict:
         because = []
-        for link_id in _link_ids(rule["when"]):
+        for link_id in form.looks_at[rule["id"]]:
             given = sheet.codes(link_id)
             if (bool(given) and UNSURE not in given) == answered and link_id in sheet.enabled:
                 said = answer_text(form.asked[link_id], given)
@@ -600,7 +682,7 @@ def _candidates(form: Form, link_id: str, given: tuple) -> list[tuple]:
 
 
 def smallest_change(form: Form, answers: Answers) -> dict | None:
-    """The fewest answers, each moved as little as possible, that would give another result; None without one.
+    """The fewest answers, each moved as little as possible, that would give another result; None without any.
 
     One answer is tried, then two; the answer is ``{"changes": [{linkId, question, from, to}], "level", "band"}``.
     Attributes that nobody can choose (``fixed`` in the sidecar: age, sex) are left alone.
@@ -611,8 +693,11 @@ def smallest_change(form: Form, answers: Answers) -> dict | None:
         return level, tuple(row["code"] for _scale, row in bands), tuple(rule["id"] for rule in fired)
 
     now = result(answers)
+    if now[0] is None:
+        return None
     fixed = set(form.sidecar.get("fixed", ()))
-    movable = [link_id for link_id in form.asked if link_id not in fixed]
+    shown = asked_ids(form, answers)
+    movable = [link_id for link_id in form.asked if link_id in shown and link_id not in fixed]
     options = {link_id: _candidates(form, link_id, answers.get(link_id, ())) for link_id in movable}
 
     def found(changes: dict[str, tuple]) -> dict | None:

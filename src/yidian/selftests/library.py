@@ -1,4 +1,4 @@
-"""The self-tests that ship: one FHIR R4 Questionnaire (JSON) and one sidecar (YAML) each, read once."""
+"""The self-tests that ship: a FHIR R4 Questionnaire (JSON) and a sidecar (YAML) each, and 我该怎么办 from the rules."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from yidian.questionnaire.scoring import Form, prepare
+from yidian.selftests import general
 
 FOLDER = Path(__file__).parent / "library"
 KINDS = {"triage": "现在怎么办", "score": "打分的自测", "measure": "量一量", "checklist": "核对清单", "diary": "日记"}
@@ -48,10 +49,11 @@ def read(path: Path) -> SelfTest:
 
 @cache
 def self_tests() -> dict[str, SelfTest]:
-    """slug → self-test, in the order in which lists show them: by kind, then by slug."""
+    """slug → self-test, in the order of lists: by kind, the thorough before the quick."""
     found = [read(path) for path in FOLDER.glob("*.json")]
+    found.append(SelfTest(general.SLUG, prepare(*general.documents())))
     kinds = list(KINDS)
-    found.sort(key=lambda test: (kinds.index(test.sidecar["kind"]), test.slug))
+    found.sort(key=lambda test: (kinds.index(test.sidecar["kind"]), -len(test.form.asked), test.slug))
     return {test.slug: test for test in found}
 
 

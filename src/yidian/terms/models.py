@@ -1,8 +1,10 @@
-"""Vocabulary: parts of the body, populations, and hard words explained."""
+"""Vocabulary: parts of the body, populations, hard words explained, and words that mean the same."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from yidian.publication.models import Publishable
+from yidian.search.keys import match_form
 
 ALTERNATE_NAMES_HELP = "每行一个。写上俗称、别称和病人常用的说法，读者用它们也能搜到。"
 
@@ -59,6 +61,7 @@ class GlossaryTerm(Publishable):
 
     kind = "glossary_term"
     section = "glossary"
+    searchable = False
 
     name = models.CharField("词", max_length=50, unique=True)
     alternate_names = models.TextField("其他写法", blank=True, help_text="每行一个，在正文里同样会得到解释。")
@@ -68,5 +71,74 @@ class GlossaryTerm(Publishable):
         verbose_name = verbose_name_plural = "难词解释"
         ordering = ["slug"]
 
-    def searchable_names(self) -> list[str]:
+
+class SynonymGroup(Publishable):
+    """Words that are the same thing to a reader: a standard term, and how else people say and write it."""
+
+    kind = "synonym_group"
+    section = "synonyms"
+    searchable = False
+
+    class Category(models.TextChoices):
+        SYMPTOM = "symptom", "症状"
+        DISEASE = "disease", "疾病"
+        BODY_PART = "body_part", "身体部位"
+        POPULATION = "population", "人群"
+        TEST = "test", "检查"
+        DRUG = "drug", "药物"
+        PROCEDURE = "procedure", "治疗与手术"
+        DEPARTMENT = "department", "科室"
+        BODY_FUNCTION = "body_function", "身体机能"
+        OTHER = "other", "其他"
+
+    name = models.CharField("标准词", max_length=100, unique=True, help_text="医学上规范的叫法。")
+    alternate_names = models.TextField(
+        "同义的词",
+        help_text="每行一个：俗称、病人的说法、缩写、英文名、旧称。只写意思相同的词；相近而不同的另立一组。",
+    )
+    category = models.CharField("类别", max_length=20, choices=Category.choices, db_index=True)
+    note = models.TextField(
+        "给编辑的说明", max_length=300, blank=True, help_text="为什么算作或不算作同一个词。读者看不到。"
+    )
+    # Every word in match form between line ends, so that one read finds the group that has a word.
+    matched = models.TextField(editable=False, default="")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "同义词"
+        ordering = ["slug"]
+
+    def words(self) -> list[str]:
+        """The standard term and then the others, as written."""
+        return [self.name, *self.searchable_names()]
+
+    def clean(self):
+        super().clean()
+        forms: dict[str, str] = {}
+        for word in self.words():
+            form = match_form(word)
+            if form in forms:
+                raise ValidationError({"alternate_names": f"“{word}”和“{forms[form]}”算同一个写法，请留下一个。"})
+            forms[form] = word
+        if len(forms) < 2:
+            raise ValidationError({"alternate_names": "至少再写一个和标准词意思相同的词。"})
+        having = models.Q()
+        for form in forms:
+            having |= models.Q(matched__contains=f"\n{form}\n")
+        other = type(self).objects.filter(having).exclude(slug=self.slug).first()
+        if other:
+            word = next(word for form, word in forms.items() if f"\n{form}\n" in other.matched)
+            field = "name" if word == self.name else "alternate_names"
+            raise ValidationError({field: taken_message(word, other.name, other.slug)})
+
+    def save(self, *args, **kwargs):
+        self.matched = "\n".join(["", *map(match_form, self.words()), ""])
+        super().save(*args, **kwargs)
+
+    def purge_keys(self) -> list[str]:
+        """None: no page shows it; what it changes is how queries are understood."""
         return []
+
+
+def taken_message(word: str, name: str, slug: str) -> str:
+    """What an editor reads whose word belongs to another group."""
+    return f"“{word}”已经在“{name}”（{slug}）这一组里；一个词只能属于一组，请从其中一组删掉，意思相同就合并。"

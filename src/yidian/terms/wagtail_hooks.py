@@ -4,8 +4,8 @@ from wagtail.admin.panels import FieldPanel
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
-from yidian.publication.admin import ContentViewSet, address_panels, with_names
-from yidian.terms.models import BodyPart, GlossaryTerm, Population
+from yidian.publication.admin import ContentFilterSet, ContentViewSet, address_panels, with_names
+from yidian.terms.models import BodyPart, GlossaryTerm, Population, SynonymGroup
 
 NAMES = [FieldPanel("name"), FieldPanel("alternate_names"), FieldPanel("description")]
 
@@ -39,8 +39,28 @@ class GlossaryTermViewSet(ContentViewSet):
     )
 
 
+class SynonymGroupFilterSet(ContentFilterSet):
+    class Meta:
+        model = SynonymGroup
+        fields = ["status", "category"]
+
+
+class SynonymGroupViewSet(ContentViewSet):
+    model = SynonymGroup
+    icon = "link"
+    columns = ("category",)
+    filterset_class = SynonymGroupFilterSet
+    tabs = (
+        (
+            "内容",
+            [FieldPanel("name"), FieldPanel("alternate_names"), FieldPanel("category"), FieldPanel("note")],
+        ),
+        ("网址与发布", address_panels()),
+    )
+
+
 class TermsGroup(SnippetViewSetGroup):
-    items = (BodyPartViewSet, PopulationViewSet, GlossaryTermViewSet)
+    items = (BodyPartViewSet, PopulationViewSet, GlossaryTermViewSet, SynonymGroupViewSet)
     menu_label = "词汇"
     menu_name = "terms"
     menu_icon = "tag"

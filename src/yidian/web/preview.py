@@ -13,6 +13,8 @@ def render(request, content) -> HttpResponse:
         response = views.preview(content)
     elif content.section in queries.PLACES:
         response = HttpResponse("这一项的页面由填写的内容和归在它名下的条目组成，发布后可以看到。")
+    elif content.kind == "synonym_group":
+        response = HttpResponse("这一组词没有自己的页面，发布后读者用其中任何一个词都能搜到其他的词。")
     else:
         response = HttpResponse("这一项没有自己的页面，发布后会出现在引用它的页面里。")
     response.headers.pop("X-Page-Tags", None)

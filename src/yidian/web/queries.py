@@ -15,6 +15,7 @@ from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.reads import CompiledRead
 from yidian.terms.models import BodyPart, Population
+from yidian.zh.sentences import excerpt
 
 ENTRIES: dict[str, type[Entry]] = {model.section: model for model in (Condition, Article, Question, ActionGuide)}
 PLACES = {model.section: model for model in (Physician, Hospital, Department, BodyPart, Population)}
@@ -70,6 +71,7 @@ _PATH = re.compile(
     r"/(conditions|articles|questions|guides|doctors|hospitals|departments|body-parts)/([a-z0-9-]{1,100})/"
 )
 
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 # A page's side shows this many guides, articles or new entries.
 SIDE_ROWS = 6
@@ -413,28 +415,63 @@ def most_read(most_viewed, prefix: str, limit: int = SIDE_ROWS) -> list[dict]:
     return sorted(shown, key=lambda row: -viewed[row["url"].removeprefix(prefix)])[:limit]
 
 
-def search_rows(items, prefix: str) -> list[dict]:
-    """What finding names found, with leads, as the results page shows it; one query a kind."""
-    leads: dict[tuple[str, str], str] = {}
-    models = {model.kind: model for model in (*ENTRIES.values(), *PLACES.values())}
-    for kind, model in models.items():
-        ids = [item.object_id for item in items if item.kind == kind]
-        if ids:
-            leads |= {
-                (kind, str(pk)): lead for pk, lead in model.objects.filter(pk__in=ids).values_list("pk", "description")
+def result_details(documents, prefix: str) -> dict[str, dict]:
+    """By document key, what a result shows beside its name: who answered and when, the review state, 演示.
+
+    One query for each kind of entry among the documents.
+    """
+    ids: dict[str, list[str]] = {}
+    for document in documents:
+        ids.setdefault(document.kind, []).append(document.object_id)
+    shown: dict[str, dict] = {}
+    lead = (
+        "lead_answer__author__name",
+        "lead_answer__author_job_title",
+        "lead_answer__author_hospital__name",
+        "lead_answer__author_hospital__hospital_grade",
+        "lead_answer__author__demonstration",
+        "lead_answer__date_created",
+    )
+    for model in ENTRIES.values():
+        if model.kind not in ids:
+            continue
+        fields = ("pk", "date_modified", "date_published", "last_review_date", "review_due")
+        more = lead if model is Question else ()
+        for row in model.objects.public().filter(pk__in=ids[model.kind]).values(*fields, *more):
+            shown[f"{model.kind}:{row['pk']}"] = {
+                "date": _iso(row.get("lead_answer__date_created") or row["date_modified"] or row["date_published"]),
+                "review_state": review_state(row["last_review_date"], row["review_due"]),
+                "author": row.get("lead_answer__author__name"),
+                "job_title": row.get("lead_answer__author_job_title"),
+                "hospital": row.get("lead_answer__author_hospital__name"),
+                "hospital_grade": row.get("lead_answer__author_hospital__hospital_grade"),
+                "demonstration": bool(row.get("lead_answer__author__demonstration")),
             }
-    return [
-        {
-            "name": item.title,
-            "url": prefix + item.url,
-            "kind_label": KIND_LABELS[models[item.kind].section],
-            "description": leads.get((item.kind, item.object_id), ""),
-            "matched": item.name,
-            "highlighted": highlight(item.title, item.title_spans),
-        }
-        for item in items
-        if item.kind in models
-    ]
+    return shown
+
+
+def tag_names(tags) -> dict[str, str]:
+    """The names behind search tags ("department:<slug>"); one query for each of the three ways of filing."""
+    slugs: dict[str, list[str]] = {}
+    for tag in tags:
+        word, _, slug = tag.partition(":")
+        slugs.setdefault(word, []).append(slug)
+    names = {}
+    for model in (Department, BodyPart, Population):
+        if model.kind in slugs:
+            found = model.objects.public().filter(slug__in=slugs[model.kind]).values_list("slug", "name")
+            names |= {f"{model.kind}:{slug}": name for slug, name in found}
+    return names
+
+
+def is_slug(text: str) -> bool:
+    """Whether a text from an address can be a slug at all."""
+    return bool(_SLUG.fullmatch(text))
+
+
+def shortened(text: str) -> str:
+    """The first sentences of a text, three lines of a phone."""
+    return excerpt(text, 90)
 
 
 def highlight(text: str, spans: list[tuple[int, int]]) -> Markup:

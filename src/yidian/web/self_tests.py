@@ -12,7 +12,16 @@ from django.views.decorators.csrf import csrf_exempt
 from markupsafe import Markup
 
 from yidian.encyclopedia.models import ActionGuide, Condition
-from yidian.questionnaire.scoring import LEVELS, NUMERIC, Asked, answer_text, outcome, smallest_change
+from yidian.questionnaire.scoring import (
+    LEVELS,
+    NUMERIC,
+    UNSURE,
+    Asked,
+    answer_text,
+    outcome,
+    screens,
+    smallest_change,
+)
 from yidian.selftests.library import KINDS, SelfTest, self_tests
 from yidian.web import jsonld, queries
 from yidian.web.faults import fault_page, read_only
@@ -40,10 +49,13 @@ _WHOLE = re.compile(r"\d{1,4}")
 # Everything the page says while a test runs, for the server's pages and the browser's engine alike.
 WORDS = {
     "progress": "第 {n} 题，共 {m} 题",
+    "progress_steps": "第 {n} 步，共 {m} 步",
     "next": "下一题",
     "back": "上一题",
     "leave": "回到介绍",
     "skip": "先跳过这一题",
+    "rest_no": "其余都没有，下一步",
+    "rest_unsure": "其余我不确定，下一步",
     "review": "看一遍我的答案",
     "review_title": "您的答案",
     "review_intro": "可以改任何一题，改完再看结果。",
@@ -144,33 +156,43 @@ def _answers(test: SelfTest, given: Mapping) -> dict[str, tuple]:
     return answers
 
 
-def _neighbour(order: list[str], here: str, step: int) -> str | None:
-    place = order.index(here) + step if here in order else 0
-    return order[place] if 0 <= place < len(order) else None
-
-
 # ---- what the reader sees ----
 
 
-def _question(
-    test: SelfTest, enabled: list[str], link_id: str, answers: dict, typed: str = "", fault: str = ""
-) -> dict:
-    asked = test.form.asked[link_id]
-    given = answers.get(link_id, ())
-    place = enabled.index(link_id) + 1
+def _options(asked: Asked, answers: dict) -> list[dict]:
+    given = answers.get(asked.link_id, ())
+    return [
+        {"code": option.code, "display": option.display, "chosen": option.code in given} for option in asked.options
+    ]
+
+
+def _screen(test: SelfTest, place: int, answers: dict, *, typed: str = "", fault: str = "") -> dict:
+    """One screen: a question with its choices or its number, or the questions of a group with their choices."""
+    asked_together = screens(test.form, answers)
+    heading, link_ids = asked_together[place]
+    first = test.form.asked[link_ids[0]]
+    given = answers.get(first.link_id, ())
+    progress = WORDS["progress_steps" if test.sidecar["kind"] == "triage" else "progress"]
+    group = [
+        {
+            "link_id": link_id,
+            "text": test.form.asked[link_id].text,
+            "options": _options(test.form.asked[link_id], answers),
+        }
+        for link_id in link_ids
+    ]
     return {
-        "link_id": link_id,
-        "text": asked.text,
+        "link_id": first.link_id,
+        "text": heading or first.text,
+        "group": group if heading else None,
         "instructions": test.sidecar.get("instructions", ""),
-        "progress": WORDS["progress"].format(n=place, m=len(enabled)),
-        "options": [
-            {"code": option.code, "display": option.display, "chosen": option.code in given} for option in asked.options
-        ],
-        "unit": asked.unit,
-        "whole": asked.type == "integer",
-        "typed": typed or (answer_text(asked, given).removesuffix(asked.unit).strip() if given else ""),
+        "progress": progress.format(n=place + 1, m=len(asked_together)),
+        "options": _options(first, answers),
+        "unit": first.unit,
+        "whole": first.type == "integer",
+        "typed": typed or (answer_text(first, given).removesuffix(first.unit).strip() if given else ""),
         "fault": fault,
-        "first": place == 1,
+        "first": place == 0,
     }
 
 
@@ -231,8 +253,8 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
     }
 
 
-def _about(test: SelfTest, prefix: str) -> dict:
-    """What stands below the questions whatever the answers: what it is, what it is not, how sure, whose, what next."""
+def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
+    """What stands below the questions: what it is not, how sure, whose, what next; no guide where a red flag fired."""
     sidecar = test.sidecar
     sources = [
         {"number": number, "anchor": f"source-{number}", "backlinks": 0, "no_identifier_reason": _READ[source["read"]]}
@@ -257,7 +279,7 @@ def _about(test: SelfTest, prefix: str) -> dict:
         "copyright": test.form.questionnaire["copyright"],
         "sources": sources,
         "crisis": sidecar.get("crisis", False),
-        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar else [],
+        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar and not urgent else [],
         "conditions": queries.names("conditions", conditions, prefix) if sidecar.get("about") else [],
         "next": row(following, prefix) if following else None,
     }
@@ -297,7 +319,7 @@ def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200
         page,
         tags,
         status=status,
-        test=_about(test, prefix),
+        test=_about(test, prefix, urgent=bool(shown["result"] and shown["result"]["fired"])),
         words=WORDS,
         # a step that was posted comes from a browser without scripts
         definition=definition(test, hant=hant) if tags else None,
@@ -321,42 +343,62 @@ def self_test(request, slug: str, hant: bool = False) -> HttpResponse:
     return _step(test, request.POST, hant)
 
 
+def _place_of(test: SelfTest, link_id: str, answers: dict) -> int | None:
+    return next((n for n, (_, link_ids) in enumerate(screens(test.form, answers)) if link_id in link_ids), None)
+
+
 def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
     answers = _answers(test, given)
-    found = outcome(test.form, answers)
-    enabled = found["enabled"]
     go, here = given.get("go", "next"), given.get("at", "")
-    held = {key: str(value[0]) for key, value in answers.items()}
+    place = _place_of(test, here, answers)
 
-    def ask(link_id: str, **more) -> HttpResponse:
-        question = _question(test, enabled, link_id, answers, **more)
+    def ask(number: int, **more) -> HttpResponse:
+        question = _screen(test, number, answers, **more)
+        carried = {key: str(value[0]) for key, value in answers.items()}
+        for row in question["group"] or [question]:
+            if question["group"] or not question["options"]:
+                carried.pop(row["link_id"], None)  # the screen's own fields say it
         status = 422 if more.get("fault") else 200
-        return _shown(test, hant, None, status, stage="question", question=question, answers=held)
+        return _shown(test, hant, None, status, stage="question", question=question, answers=carried)
 
     if go == "start":
-        return ask(enabled[0])
-    if go.startswith("to:") and go[3:] in enabled:
-        return ask(go[3:])
-    if go == "back" and (before := _neighbour(enabled, here, -1)):
-        return ask(before)
-    if go == "next" and here in enabled:
-        asked = test.form.asked[here]
-        typed = given.get(f"a.{here}", "")[:20]
-        if asked.options and not asked.option(typed):
-            return ask(here, fault=WORDS["choose"])
-        if asked.type in NUMERIC and (fault := parse_number(asked, typed)[1]):
-            return ask(here, typed=typed, fault=fault)
-    if go == "skip" and here in answers:
-        del answers[here], held[here]
-        found = outcome(test.form, answers)
-        enabled = found["enabled"]
-    if go != "back" and any(rule["level"] in STOPPING for rule in found["red_flags"]):
-        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=True), answers=held)
-    if go in {"next", "skip"} and here in enabled and (after := _neighbour(enabled, here, 1)):
-        return ask(after)
-    if go == "result":
-        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=False), answers=held)
+        return ask(0)
+    if go.startswith("to:") and (wanted := _place_of(test, go[3:], answers)) is not None:
+        return ask(wanted)
+    if go == "back" and place:
+        return ask(place - 1)
     if go == "leave":
         return _shown(test, hant, None)
-    rows, fired = _answer_rows(test, enabled, answers), _fired(test, found)
+    if place is not None and go in {"next", "skip", "unsure"}:
+        heading, link_ids = screens(test.form, answers)[place]
+        if fault := _take(test, given, go, bool(heading), link_ids, answers):
+            return ask(place, typed=given.get(f"a.{here}", "")[:20], fault=fault)
+    found = outcome(test.form, answers)
+    held = {key: str(value[0]) for key, value in answers.items()}
+    if any(rule["level"] in STOPPING for rule in found["red_flags"]):
+        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=True), answers=held)
+    if place is not None and go in {"next", "skip", "unsure"}:
+        after = (_place_of(test, here, answers) or 0) + 1
+        if after < len(screens(test.form, answers)):
+            return ask(after)
+    if go == "result":
+        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=False), answers=held)
+    rows, fired = _answer_rows(test, found["enabled"], answers), _fired(test, found)
     return _shown(test, hant, None, stage="review", rows=rows, fired=fired, answers=held)
+
+
+def _take(test: SelfTest, given: Mapping, go: str, group: bool, link_ids: list[str], answers: dict) -> str:
+    """Puts what a screen says into the answers; what is wrong with it, or nothing."""
+    if group:
+        for link_id in link_ids:
+            answers.setdefault(link_id, (UNSURE if go == "unsure" else "no",))
+        return ""
+    (link_id,) = link_ids
+    if go == "skip":
+        answers.pop(link_id, None)
+        return ""
+    asked = test.form.asked[link_id]
+    typed = given.get(f"a.{link_id}", "")[:20]
+    if asked.options:
+        return "" if asked.option(typed) else WORDS["choose"]
+    return parse_number(asked, typed)[1]

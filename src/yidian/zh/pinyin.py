@@ -169,6 +169,35 @@ def sound(char: str) -> str:
     return fold(_read(char)[0])
 
 
+def readings(char: str) -> tuple[str, ...]:
+    """The readings of one Han character that people type, the usual one first, at most three; none when unknown."""
+    usual = _read(char)[0]
+    if usual == char:
+        return ()
+    style = _pypinyin().Style.NORMAL
+    others = _pypinyin().pinyin(char, style=style, heteronym=True)[0]
+    plain = (reading.replace("nve", "nue").replace("lve", "lue") for reading in others)
+    # A fourth reading (嗽 read shu) is known to dictionaries, not to those who type.
+    return tuple(reading for reading in dict.fromkeys([usual, *plain]) if reading in _SYLLABLES)[:3]
+
+
+def is_syllable(letters: str) -> bool:
+    """Whether the letters are a whole syllable of standard pinyin, ü written v."""
+    return letters in _SYLLABLES
+
+
+def syllables_from(beginning: str) -> list[str]:
+    """The syllables that begin so, in order of the alphabet."""
+    return sorted(syllable for syllable in _SYLLABLES if syllable.startswith(beginning))
+
+
+def dictionary_words() -> list[str]:
+    """The 47,000 ordinary Chinese words and phrases that pypinyin's dictionary holds."""
+    from pypinyin.phrases_dict import phrases_dict
+
+    return list(phrases_dict)
+
+
 def fold(syllable: str) -> str:
     """A syllable without the differences that southern speakers and quick typists do not make."""
     if syllable[:2] in ("zh", "ch", "sh"):

@@ -10,7 +10,7 @@ CONTENT = {
     "encyclopedia": {"condition": "病症", "article": "文章", "actionguide": "行动指南"},
     "answers": {"question": "问题", "answer": "回答"},
     "people": {"physician": "医生", "hospital": "医院", "department": "科室"},
-    "terms": {"bodypart": "身体部位", "population": "人群", "glossaryterm": "难词解释"},
+    "terms": {"bodypart": "身体部位", "population": "人群", "glossaryterm": "难词解释", "synonymgroup": "同义词"},
     "evidence": {"source": "出处", "claim": "主张"},
     "editorial": {"correction": "更正"},
 }
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
         ("encyclopedia", "0003_initial"),
         ("answers", "0003_initial"),
         ("people", "0001_initial"),
-        ("terms", "0001_initial"),
+        ("terms", "0002_synonymgroup"),
         ("evidence", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
