@@ -48,6 +48,9 @@ PAGES = {
     "article": ARTICLE,
     "question": "/questions/ceshiwen/",
     "guide": "/guides/ceshi-zhinan/",
+    "self-tests": "/self-tests/",
+    "self-test": "/self-tests/phq-9/",
+    "checklist": "/self-tests/yejian-tuichoujin/",
     "doctor": "/doctors/ceshi-yisheng/",
     "hospital": "/hospitals/ceshi-yiyuan/",
     "department": "/departments/ceshi-ke/",
@@ -118,11 +121,36 @@ def show_report_error(page) -> None:
     assert page.locator(".field__error").count() == 1
 
 
+def show_self_test(page, slug: str, *choices: int) -> None:
+    """The screen that a self-test in the browser shows after these choices, counted from 0; -1 skips."""
+    page.goto(f"/self-tests/{slug}/")
+    page.get_by_role("button", name="开始").click()
+    for number in choices:
+        if number < 0:
+            page.get_by_role("button", name="先跳过").click()
+        else:
+            page.locator(".test-question__choices button").nth(number).click()
+
+
 def every_page(page):
     """Goes through the page types, one after the other, and answers the name of each when it is loaded."""
     for name, path in PAGES.items():
         page.goto(path)
         yield name
+    show_self_test(page, "phq-9")
+    yield "self-test: a choice"
+    show_self_test(page, "choujin-riji")
+    page.get_by_role("button", name="下一题").click()
+    yield "self-test: a number with an error"
+    show_self_test(page, "phq-9", *[1] * 9)
+    yield "self-test: the answers"
+    page.get_by_role("button", name="看结果").click()
+    yield "self-test: the result"
+    show_self_test(page, "yejian-tuichoujin", *[2] * 12)
+    page.get_by_role("button", name="看结果").click()
+    yield "self-test: not excluded"
+    show_self_test(page, "yejian-tuichoujin", 0)
+    yield "self-test: stopped"
     show_report_error(page)
     yield "report with an error"
 
@@ -225,7 +253,19 @@ def tab_to(page, selector: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "conditions", "article", "guide", "question", "doctor", "search with results", "report", "handout"]
+    "name",
+    [
+        "home",
+        "conditions",
+        "article",
+        "guide",
+        "self-test",
+        "question",
+        "doctor",
+        "search with results",
+        "report",
+        "handout",
+    ],
 )
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["wide", "phone"])
 def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(visit, name, viewport):
@@ -355,6 +395,85 @@ def test_an_error_is_reported_by_keyboard(visit, site):
     assert site.reports() == before + 1
     assert site.count("SELECT count(*) FROM editorial_errorreport WHERE text = '这里写错了' AND page = ?", ARTICLE) == 1
     tab_to(page, f"main a[href='{ARTICLE}']")
+
+
+# ---- self-tests ----
+
+
+def test_a_self_test_is_done_by_keyboard_and_nothing_leaves_the_page(visit, site):
+    page = visit("/self-tests/phq-9/")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    tab_to(page, ".self-test__start")
+    page.keyboard.press("Enter")
+    for number in range(1, 10):
+        page.wait_for_function(
+            f"document.querySelector('.test-question__progress')?.textContent.includes('第 {number} 题')"
+        )
+        assert page.evaluate("document.activeElement.matches('h1')"), "a voice reads the question first"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    tab_to(page, ".test-result__ways button")
+    page.keyboard.press("Enter")
+    shown = page.locator("#self-test").inner_text()
+    assert shown.index("12356") < shown.index("轻度抑郁症状") and "= 9 分" in shown
+    assert not [url for url in sent if not url.endswith("favicon.svg")]
+    assert page.evaluate("location.search + location.hash + document.cookie") == ""
+    assert page.evaluate("[localStorage.length, sessionStorage.length, Object.keys(history.state.selfTest)]") == [
+        0,
+        0,
+        ["stage", "stopped"],
+    ]
+
+
+def test_the_browsers_own_back_goes_one_question_back(visit):
+    page = visit(None)
+    show_self_test(page, "phq-9", 2, 3)
+    progress, chosen = page.locator(".test-question__progress"), page.locator(".is-chosen")
+    assert "第 3 题" in progress.inner_text()
+    page.go_back()
+    assert "第 2 题" in progress.inner_text() and "几乎每天" in chosen.inner_text()
+    page.go_back()
+    assert "第 1 题" in progress.inner_text() and "一半以上的天数" in chosen.inner_text()
+    page.go_forward()
+    assert "第 2 题" in progress.inner_text()
+    page.go_back()
+    page.go_back()
+    assert page.locator(".self-test__start").is_visible() and page.url.endswith("/self-tests/phq-9/")
+    page.reload()
+    assert page.locator(".self-test__start").is_visible()
+
+
+def test_a_fired_emergency_stops_the_test_in_the_browser(visit):
+    page = visit(None)
+    show_self_test(page, "yejian-tuichoujin", 1, 1, 0)
+    assert page.locator("h1").inner_text() == "先停在这里"
+    assert page.locator(".flag-card a[href='tel:120']").count() == 1
+    assert not page.locator(".self-test__guide").first.is_visible(), "no stretching beside an emergency"
+    page.get_by_role("button", name="改这一题").click()
+    page.locator(".test-question__choices button").nth(1).click()
+    assert "第 4 题" in page.locator(".test-question__progress").inner_text()
+
+
+def texts_of(page) -> list[str]:
+    return page.evaluate("""() => [...document.querySelectorAll('#self-test :is(h1, h2, p, li)')]
+      .filter(e => !e.matches('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")
+
+
+@pytest.mark.parametrize(
+    ("slug", "choices"), [("phq-9", [1] * 9), ("gad-7", [2, 3, 1, -1, 0, 0, 0]), ("yejian-tuichoujin", [2, 1] * 6)]
+)
+def test_both_ways_through_show_the_same_words(visit, slug, choices):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        show_self_test(page, slug, *choices)
+        page.wait_for_selector("[data-stage=review]")
+    assert texts_of(with_scripts) == texts_of(without)
+    for page in (with_scripts, without):
+        page.get_by_role("button", name="看结果").click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without) and len(texts_of(without)) > 10
 
 
 # ---- sizes ----

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import yidian
+from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import search
 from yidian.cli.words import Failure, no_traceback, progress
@@ -322,4 +323,5 @@ def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -
         measuring.print_search(figures)
 
 
+main.add_command(questionnaire)
 main.add_command(search)
