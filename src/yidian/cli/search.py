@@ -83,11 +83,16 @@ def _read_line(line: str, number: int) -> dict:
 
 def shape(text: str, answered: "Answered") -> dict:
     """An answer as contracts say: what was understood, whether anything answers, the results."""
+    from yidian.web.red_flags import findings
+
     return {
         "query": text,
         "understood": _understood(answered),
         "answerable": answered.answerable,
-        "red_flags": [],
+        "red_flags": [
+            {"rule": each.rule, "level": each.level, "span": list(each.span), "text": each.text}
+            for each in findings(text)
+        ],
         "results": list(_results(answered)),
     }
 

@@ -11,7 +11,7 @@ from yidian.search.ask import Answered, Result, ask
 from yidian.search.engine import CANDIDATES
 from yidian.search.find import suggest
 from yidian.search.snippets import marks
-from yidian.web import queries
+from yidian.web import queries, red_flags
 from yidian.web.faults import read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
@@ -79,6 +79,7 @@ def search(request, hant: bool = False):
         q=q[:MAX_SHOWN],
         q_short=_short(q),
         answered=answered,
+        red_flags=red_flags.cards(q),
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
         meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],
