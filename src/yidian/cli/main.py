@@ -11,6 +11,7 @@ import click
 import yidian
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import search
+from yidian.cli.search_evaluate import evaluate
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
 
@@ -305,4 +306,5 @@ def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
         measuring.print_import(figures)
 
 
+search.add_command(evaluate)
 main.add_command(search)

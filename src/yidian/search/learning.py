@@ -245,7 +245,7 @@ def train(
         best, scores = _candidates(indexed, plain, keys[at], answers[at])
         right = int(np.flatnonzero(best == answers[at])[0])
         before[at] = _gain(_place(scores, right))
-        found = matches(questions[at], [indexed.texts[each] for each in best])
+        found = matches(keys[at], [indexed.texts[each] for each in best])
         parts = saturated(found.everywhere, found.lengths, plain.mean_length) * plain.lookup(found.keys)[1]
         examples[at] = (np.searchsorted(plain.keys, keys[at]), parts.astype(np.float32), right)
 
@@ -260,8 +260,8 @@ def train(
             best, scores = _candidates(indexed, model, keys[at])
             # A right answer that the engine does not bring cannot be ranked: nothing to learn, and no gain.
             if answers[at] in best:
-                found = matches(questions[at], [indexed.texts[each] for each in best])
-                tables[at] = signs(model, found, scores)
+                found = matches(keys[at], [indexed.texts[each] for each in best])
+                tables[at] = signs(model, found, np.ones(len(found.keys), np.float32), scores)
                 rights[at] = int(np.flatnonzero(best == answers[at])[0])
 
     progress("学习各种迹象的轻重")
