@@ -12,6 +12,7 @@ import yidian
 from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import search
+from yidian.cli.search_evaluate import evaluate
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
 
@@ -324,4 +325,5 @@ def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -
 
 
 main.add_command(questionnaire)
+search.add_command(evaluate)
 main.add_command(search)
