@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from yidian.search import ranking
 from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
 from yidian.search.backends import FIELDS, Index, Term, Writer
@@ -86,7 +88,9 @@ class Engine:
         if learned:
             scores = ranking.rescore(self.model, tokens, texts, [hit.score for hit in hits])
             order = sorted(range(len(found)), key=lambda at: -scores[at])
-            found = [replace(found[at], score=float(scores[at])) for at in order]
+            lowest, span = float(np.min(scores, initial=np.inf)), float(np.ptp(scores)) if found else 0.0
+            # on a scale from 0 to 1, where the engine's own begins at 0 too
+            found = [replace(found[at], score=(float(scores[at]) - lowest) / (span or 1.0)) for at in order]
         return found[:limit]
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:

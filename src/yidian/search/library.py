@@ -24,12 +24,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from yidian.search import backends
+from yidian.search import backends, ranking
 from yidian.search.backends import IndexBusy, IndexDamaged
 from yidian.search.documents import key_of
 from yidian.search.engine import Engine
 from yidian.search.lexicon import Lexicon, Term
 from yidian.search.models import IndexRequest, IndexState
+from yidian.search.ranking import Model
 from yidian.search.spelling import Speller
 
 logger = logging.getLogger(__name__)
@@ -51,15 +52,15 @@ class Library:
         self.folder, self.backend = folder, backend
         self._lock = threading.Lock()
         self._opened: tuple[str, Engine] | None = None
-        self._seen: tuple[int, int] = (0, 0)
-        self._terms = 0
+        self._seen: tuple[int, ...] = ()
+        self._read_with: tuple[int, ...] = ()
 
     # reading
 
     def engine(self) -> Engine:
         """The index in use with all that is committed to it; NotReady when there is none."""
         try:
-            seen = (_changed(self.folder / "current"), _changed(self._meta))
+            seen = self._state()
         except OSError as error:
             raise NotReady("还没有索引") from error
         if self._opened is not None and seen == self._seen:
@@ -67,11 +68,20 @@ class Library:
         with self._lock:
             try:
                 self._open()
-                self._seen = (_changed(self.folder / "current"), _changed(self._meta))
+                self._seen = self._state()
                 return self._opened[1]
             except (OSError, IndexDamaged) as error:
                 self._opened = None
                 raise NotReady("索引正在重建") from error
+
+    def _state(self) -> tuple[int, ...]:
+        """What changes when the index, or what it is read with, changes."""
+        return _changed(self.folder / "current"), _changed(self._meta), _changed_or_absent(self.model_path)
+
+    @property
+    def model_path(self) -> Path:
+        """Where what was learned from the site's own questions is kept, whatever index is in use."""
+        return self.folder / "model.npz"
 
     @property
     def _meta(self) -> Path:
@@ -84,11 +94,11 @@ class Library:
         name = self.current()
         if not name:
             raise IndexDamaged("没有索引")
-        terms = _changed(self.folder / name / "terms.json")
-        if self._opened is not None and self._opened[0] == name and terms == self._terms:
+        read_with = _changed(self.folder / name / "terms.json"), _changed_or_absent(self.model_path)
+        if self._opened is not None and self._opened[0] == name and read_with == self._read_with:
             self._opened[1].index.refresh()
             return
-        self._terms = terms
+        self._read_with = read_with
         self._opened = name, self._engine(name)
 
     def _engine(self, name: str) -> Engine:
@@ -101,7 +111,16 @@ class Library:
             speller = Speller.load(folder / "spelling")
         except (OSError, ValueError) as error:
             raise IndexDamaged("拼写统计读不了") from error
-        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller)
+        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller, self._model())
+
+    def _model(self) -> Model | None:
+        try:
+            return ranking.load(self.model_path)
+        except FileNotFoundError:
+            return None
+        except (ranking.ModelDamaged, OSError):
+            logger.warning("学到的排序读不了，没有用上；请再运行一次 yidian search train")
+            return None
 
     def current(self) -> str:
         """The name of the generation in use, empty when there is none."""
@@ -275,6 +294,13 @@ def _as_json(lexicon: Lexicon) -> str:
 
 def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
+
+
+def _changed_or_absent(path: Path) -> int:
+    try:
+        return _changed(path)
+    except OSError:
+        return 0
 
 
 def _replace(path: Path, text: str) -> None:

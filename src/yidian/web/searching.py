@@ -21,6 +21,7 @@ TOGETHER = 30
 IN_A_GROUP = 4
 # What people paste is answered; the page shows no more of it than fits the box again.
 MAX_SHOWN = 500
+MAX_ASKED = 5_000  # characters; half a second of CPU for the worst of them, a few pages of a story
 MAX_PAGES = CANDIDATES // queries.PAGE_SIZE + 1
 SUGGESTIONS = 8
 # More choices than this to narrow by help nobody.
@@ -37,7 +38,7 @@ _SECTIONS = {kind: section for section, kind in _KINDS.items()}
 def search(request, hant: bool = False):
     """At most 21 queries, whatever the library's size; never in the page cache, since what was typed is health data."""
     prefix = HANT_PREFIX if hant else ""
-    q = clean_text(request.GET.get("q", "")).strip()
+    q = clean_text(request.GET.get("q", "")[:MAX_ASKED]).strip()
     section = request.GET.get("kind", "")
     section = section if section in _KINDS else ""
     chosen = {word: slug for word in FILTERS if (slug := request.GET.get(word, "")) and queries.is_slug(slug)}
