@@ -302,6 +302,16 @@ def _one_of_everything() -> None:
         content.article(slug=f"ceshi-pian-{n}", name=f"第{n}篇短文")
 
 
+def publish_one() -> None:
+    """One more condition, as an editor publishes it while the site runs."""
+    import django
+
+    django.setup()
+    from content import condition
+
+    condition("denglongjiao-guomin", "灯笼椒过敏", description="吃了灯笼椒起疹子。")
+
+
 def fill_hostile(payloads: str) -> str:
     """Puts every payload of a JSON list into every field that editors fill; answers the paths that show them, as JSON.
 

@@ -4,6 +4,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from urllib.parse import quote, urlsplit
 
@@ -310,11 +312,75 @@ def test_searching_and_opening_a_result_by_keyboard(visit):
     page.keyboard.type("腿抽筋")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search?q=*")
-    tab_to(page, "main .entry-row a")
+    tab_to(page, "main .search-result a")
     path = page.evaluate("document.activeElement.pathname")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{path}")
     assert page.locator("main h1").is_visible() and path.startswith(("/conditions/", "/articles/", "/questions/"))
+
+
+def test_a_suggestion_is_chosen_by_keyboard_and_escape_leaves_it(visit):
+    page = visit("/")
+    tab_to(page, "input[type=search]")
+    page.keyboard.type("xiaotui")
+    options = page.locator("[role=option]:visible")
+    options.first.wait_for()
+    box = page.locator("input[role=combobox]:focus")
+    assert box.get_attribute("aria-expanded") == "true"
+    assert issues(page) == []
+    page.keyboard.press("Escape")
+    assert (options.count(), box.get_attribute("aria-expanded"), box.input_value()) == (0, "false", "xiaotui")
+    page.keyboard.type(" ")
+    options.first.wait_for()
+    page.keyboard.press("ArrowDown")
+    assert box.get_attribute("aria-activedescendant") == options.first.get_attribute("id")
+    path = options.first.get_attribute("data-url")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{path}")
+
+
+COMPOSE = """(typed) => {
+  const box = document.querySelector('input[type=search]');
+  box.focus();
+  box.dispatchEvent(new CompositionEvent('compositionstart'));
+  for (let n = 1; n <= typed.length; n += 1) {
+    box.value = typed.slice(0, n);
+    box.dispatchEvent(new InputEvent('input', { isComposing: true, bubbles: true }));
+  }
+}"""
+COMPOSED = """(text) => {
+  const box = document.querySelector('input[type=search]');
+  box.value = text;
+  box.dispatchEvent(new CompositionEvent('compositionend', { data: text }));
+}"""
+
+
+def test_nothing_is_asked_while_an_input_method_composes(visit):
+    page = visit("/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/suggestions" in request.url else None)
+    page.evaluate(COMPOSE, "xiao'tui")
+    page.wait_for_timeout(400)
+    assert asked == []
+    page.evaluate(COMPOSED, "小腿")
+    page.locator("[role=option]:visible").first.wait_for()
+    assert len(asked) == 1 and asked[0].endswith("?q=%E5%B0%8F%E8%85%BF")
+
+
+def test_what_an_editor_publishes_is_found_while_the_site_runs(site, visit):
+    """By the ticker, four times a second; the deadline is for a busy machine."""
+    page = visit(None)
+    published = subprocess.run(
+        [sys.executable, "-c", "import real_site; real_site.publish_one()"], env=site.env, capture_output=True, text=True
+    )
+    assert published.returncode == 0, published.stderr
+    for _ in range(60):
+        page.goto("/search?q=灯笼椒过敏")
+        if page.locator(".search-result a", has_text="灯笼椒过敏").count():
+            break
+        page.wait_for_timeout(250)
+    else:
+        raise AssertionError("not found within 15 seconds")
 
 
 def test_care_and_theme_are_chosen_by_keyboard_and_last(visit):
