@@ -143,6 +143,11 @@ def test_what_is_right_is_left_alone(query):
         ("tou teng", "头疼"),
         ("fasao", "发烧"),
         ("naduzi", "拉肚子"),
+        ("jzb", "颈椎病"),
+        ("tnb chi shenme", "糖尿病吃什么"),
+        ("haizi fashao zenme ban", "孩子发烧怎么办"),
+        ("xinzangbing zenme yufang", "心脏病怎么预防"),
+        ("ct jiancha", "ct 检查"),
     ],
 )
 def test_typed_letters_are_read_as_chinese(query, rewritten):
@@ -151,7 +156,9 @@ def test_typed_letters_are_read_as_chinese(query, rewritten):
     assert understood.terms or understood.body_parts
 
 
-@pytest.mark.parametrize("query", ["COPD", "CT", "muscle cramp", "what is this", "http://", "x", "12", "qqqq"])
+@pytest.mark.parametrize(
+    "query", ["COPD", "CT", "muscle cramp", "what is this", "can i eat", "http://", "x", "12", "qqq"]
+)
 def test_other_letters_are_not(query):
     assert understand(query, lexicon(), speller()).rewrites == []
 

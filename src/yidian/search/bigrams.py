@@ -29,6 +29,16 @@ MAX_PAIRS = 500_000
 NAME_COUNT = 8
 # From this weight in `ordinary_pairs.txt` a pair is a word that a reader may well mean: 鸡肉 is not a misspelt 肌肉.
 WORD_WEIGHT = 8
+# What stands in every question, so that a new site reads it where it is typed.
+_ASKED = (
+    "怎么办 怎么治 怎么治疗 怎么预防 怎么回事 怎么缓解 怎么样 为什么 什么原因 是什么 吃什么"
+    " 吃什么药 吃什么好 有什么症状 什么症状 是怎么回事 有哪些 哪些症状 注意什么 挂什么科 做什么检查"
+    " 能吃吗 可以吃吗 能不能 要不要 会不会 是不是 有没有 严重吗 传染吗 遗传吗 能治好吗 正常吗 多久"
+    " 我 我的 我妈 我爸 妈妈 爸爸 爷爷 奶奶 老公 老婆 孩子 小孩 宝宝 儿子 女儿 老人 医生 请问"
+    " 最近 晚上 早上 半夜 突然 经常 总是 一直 老是 很 不舒服 厉害 了 疼 痛 痒 肿 麻 酸 胀"
+    " 疼得厉害 睡不着 吃不下"
+)
+_ASKED_COUNT = 60
 _MAGIC = b"yidian-bigrams-1\n"
 
 
@@ -65,11 +75,12 @@ class Bigrams:
     def count(cls, texts: Iterable[str], names: Iterable[str]) -> "Bigrams":
         """From texts as they are, and the names of terms."""
         singles, pairs = _counted(texts)
-        for run in (run for name in names for run in _han(name)):
+        named = ((run, NAME_COUNT) for name in names for run in _han(name))
+        for run, weight in (*named, *((asked, _ASKED_COUNT) for asked in _ASKED.split())):
             for char in run:
-                singles[char] += NAME_COUNT
+                singles[char] += weight
             for pair in map(add, run, run[1:]):
-                pairs[pair] += NAME_COUNT
+                pairs[pair] += weight
         ordinary = set()
         for first, second, weight in _ordinary_pairs():
             if weight >= WORD_WEIGHT:

@@ -5,7 +5,7 @@ from collections import Counter
 from functools import lru_cache
 from math import log, sqrt
 
-from yidian.search.lexicon import Lexicon
+from yidian.search.lexicon import Lexicon, Mention
 from yidian.search.spelling import Speller
 from yidian.search.understanding import SHORT_QUERY, understand
 from yidian.zh.aligned import align
@@ -35,12 +35,14 @@ def link(query: str, lexicon: Lexicon, speller: Speller, limit: int = 10) -> lis
     def give(slug: str, score: float) -> None:
         scores[slug] = max(scores.get(slug, 0.0), score)
 
-    for mention in understood.mentions:
-        sure = {"inside": 0.75, "typo": 0.9, "pinyin": 0.9}.get(mention.how, 1.0)
-        give(
-            mention.slug,
-            (sure if mention.category not in _WHERE_AND_WHO else 0.6) - 0.05 / (mention.end - mention.start),
-        )
+    def give_all(mentions: list[Mention], sure: float) -> None:
+        for mention in mentions:
+            least = 0.6 if mention.category in _WHERE_AND_WHO else 0.75 if mention.how == "inside" else 1.0
+            give(mention.slug, sure * least - 0.05 / (mention.end - mention.start))
+
+    give_all([mention for mention in understood.mentions if mention.how not in ("typo", "pinyin")], 1.0)
+    for rank, rewrite in enumerate(understood.rewrites):
+        give_all(lexicon.find(rewrite.text), 0.9 - 0.02 * rank)
     for text in _simpler(understood.content, lexicon):
         for mention in lexicon.find(text):
             give(mention.slug, 0.8 if mention.category not in _WHERE_AND_WHO else 0.5)

@@ -3,14 +3,14 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import islice, pairwise
-from math import log
+from itertools import accumulate, islice, pairwise, product
+from math import log, prod
 from typing import NamedTuple
 
 from yidian.search.bigrams import Bigrams, hear
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
-from yidian.zh.pinyin import initials, is_syllable, split_syllables, syllables_from
+from yidian.zh.pinyin import initials, is_syllable, readings, split_syllables, syllables_from
 
 # Longer stretches of letters are not read as pinyin: nobody types more without choosing characters.
 MAX_LETTERS = 60
@@ -19,8 +19,11 @@ MAX_NAMES = 60_000
 MAX_NAME_LENGTH = 20
 # Ways to cut letters into syllables and initials that are followed. `xiaotuicj` has 6 that begin a name.
 _MAX_WAYS = 400
+_BETWEEN_WORDS = 1.5
 # Characters of a sound that are tried where no text has the pair.
 _COMMON = 12
+# Ways to read a name that are kept; more have only names with several rare characters.
+_MAX_KEYS = 8
 _STARTS_NO_SYLLABLE = frozenset("iuv")
 
 
@@ -43,7 +46,7 @@ class Names:
         forms = dict.fromkeys("".join(run for run, _ in runs(align(name).form)) for name in names)
         short = [name for name in forms if 1 < len(name) <= MAX_NAME_LENGTH and not name.isascii()]
         kept = sorted(short, key=lambda name: (len(name), name))[:MAX_NAMES]
-        keyed = sorted((initials(name).replace("l", "n"), name) for name in kept)
+        keyed = sorted((key, name) for name in kept for key in _keys(name))
         return cls([key for key, _ in keyed], [name for _, name in keyed])
 
     def typed(self, letters: str, bigrams: Bigrams) -> list[Reading]:
@@ -81,6 +84,14 @@ class Names:
         return found
 
 
+def _keys(name: str) -> set[str]:
+    """The initials of a name, by each reading of its characters: 颈椎 is typed jz, whatever dictionaries say of 椎."""
+    usual = initials(name).replace("l", "n")
+    letters = [sorted({hear(one)[0] for one in readings(char)[:2]}) or [char] for char in name]
+    ways = prod(map(len, letters))
+    return {usual} | ({"".join(way) for way in product(*letters)} if ways <= _MAX_KEYS else set())
+
+
 def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = "") -> list[Reading]:
     """The likeliest text for words of typed pinyin; `before`, `after`: the Han beside it.
 
@@ -90,11 +101,9 @@ def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = ""
     if sum(map(len, letters)) > MAX_LETTERS:
         return []
     joined = "".join(letters)
-    walls = set()
-    at = 0
-    for word in letters[:-1]:
-        at += len(word)
-        walls.add(at)
+    walls = set(accumulate(map(len, letters[:-1])))
+    # Who sets every syllable apart says nothing about words.
+    between = _BETWEEN_WORDS if not all(map(is_syllable, letters)) else 0.0
     # For each place, by the sound before it: for each last character the score, the text, the number of familiar pairs.
     reached: dict[int, dict[str, dict[str, tuple[float, str, int]]]] = {0: {"": {"": (0.0, "", 0)}}}
     if before:
@@ -103,7 +112,7 @@ def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = ""
         if start in reached:
             for syllable, length, price in _syllables(joined, start, walls):
                 into = reached.setdefault(start + length, {}).setdefault(hear(syllable), {})
-                _step(reached[start], syllable, price, into, bigrams)
+                _step(reached[start], syllable, price, between * (start in walls), into, bigrams)
     best: dict[str, tuple[float, int]] = {}
     for ends in reached.get(len(joined), {}).values():
         for char, (score, text, known) in ends.items():
@@ -126,8 +135,11 @@ def _only_initials(word: str) -> bool:
     return not any(vowel in word for vowel in "aeiouv")
 
 
-def _step(held, syllable: str, price: float, into: dict, bigrams: Bigrams) -> None:
-    """Lengthen every text that ends here by the characters that sound so."""
+def _step(held, syllable: str, price: float, between: float, into: dict, bigrams: Bigrams) -> None:
+    """Lengthen every text that ends here by the characters that sound so.
+
+    `between` is taken from a pair of neighbours and given to a new beginning, where the reader set words apart.
+    """
     heard = hear(syllable)
     spelt = bigrams.spelt(syllable)
     for heard_before, ends in held.items():
@@ -135,13 +147,13 @@ def _step(held, syllable: str, price: float, into: dict, bigrams: Bigrams) -> No
         for before in ends.keys() & following.keys():
             score, text, known = ends[before]
             for char, share in following[before]:
-                reached = score + price + share - spelt[char][1]
+                reached = score + price + share - between - spelt[char][1]
                 if char not in into or (reached, text) > into[char][:2]:
                     into[char] = (reached, text + char, known + 1)
     # A beginning, or a pair that no text has: after the best text one of the commonest characters.
     score, text, known = max(end for ends in held.values() for end in ends.values())
-    for char, (share, strangeness) in islice(spelt.items(), _COMMON if text else None):
-        reached = score + price + share - 3 * bool(text) - strangeness
+    for char, (share, strangeness) in islice(spelt.items(), _COMMON if text and not between else None):
+        reached = score + price + share - (3 - between) * bool(text) - strangeness
         if char not in into or reached > into[char][0]:
             into[char] = (reached, text + char, known)
 
@@ -190,7 +202,10 @@ def _cost(units: list[str], name: str, bigrams: Bigrams) -> float | None:
     total = 0.0
     for unit, char in zip(units, name, strict=False):
         known = bigrams.readings.get(char, ())
-        if unit == char or unit in known:
+        if unit == char:
+            continue
+        if unit in known:
+            total += 0.1 * known.index(unit)
             continue
         if not unit.isascii() or not known:
             return None

@@ -55,7 +55,10 @@ _SPACES = re.compile(r"\s+")
 _SENTENCE = re.compile(r"[^。！？!?；;\n\r]+[。！？!?；;\n\r]*")
 _CLAUSE = re.compile(r"[^，,、：:\s]+[，,、：:\s]*")
 _QUESTION = re.compile(r"[?？吗呢]|怎么|什么|为何|为啥|咋|如何|是不是|会不会|能不能|请问")
-_LATIN = re.compile(r"[a-z]+(?:[ '][a-z]+)*")
+_LATIN = re.compile("[a-z]+")
+# English words that are no syllables: who writes one of them writes English.
+_ENGLISH = {"and", "are", "do", "does", "eat", "for", "has", "have", "how", "i", "in", "is", "it", "my", "of", "on"}
+_ENGLISH |= {"pain", "the", "to", "treat", "treatment", "what", "when", "why", "with"}
 _HAN_BEFORE = re.compile(r"[\u3400-\u9fff]+$")
 _HAN_AFTER = re.compile(r"[\u3400-\u9fff]+")
 
@@ -130,18 +133,35 @@ def _latin_readings(query: str, mentions: list[Mention], speller: Speller) -> li
     form = aligned.form
     named = [(mention.start, mention.end) for mention in mentions]
     found: list[tuple[int, int, Reading]] = []
-    for stretch in list(_LATIN.finditer(form))[:4]:
-        start, end = aligned.span(stretch.start(), stretch.end())
-        if any(start < stop and begin < end for begin, stop in named):
+    free = [word for word in _LATIN.finditer(form) if not _overlaps(aligned.span(*word.span()), named)]
+    for stretch in _side_by_side(free)[:4]:
+        first, last = stretch[0].start(), stretch[-1].end()
+        start, end = aligned.span(first, last)
+        words = [word.group() for word in stretch]
+        if not _ENGLISH.isdisjoint(words):
             continue
-        words = re.split("[ ']", stretch.group())
-        before, after = _HAN_BEFORE.search(form[: stretch.start()]), _HAN_AFTER.match(form, stretch.end())
+        before, after = _HAN_BEFORE.search(form[:first]), _HAN_AFTER.match(form, last)
         readings = speller.typed(words, before.group() if before else "", after.group() if after else "")
         if not readings and len(words) > 1:
             readings = [_by_parts(words[:12], speller)]
         best = list({one.text: one for one in readings if one.confidence >= _SURE_ENOUGH}.values())
         found += [(start, end, reading) for reading in best[:MAX_REWRITES]]
     return found
+
+
+def _overlaps(span: tuple[int, int], named: list[tuple[int, int]]) -> bool:
+    return any(span[0] < end and start < span[1] for start, end in named)
+
+
+def _side_by_side(words: list[re.Match]) -> list[list[re.Match]]:
+    """The words in groups of which only one sign stands between neighbours."""
+    groups: list[list[re.Match]] = []
+    for word in words:
+        if groups and word.start() == groups[-1][-1].end() + 1 and word.string[word.start() - 1] in " '":
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
 
 
 def _by_parts(words: list[str], speller: Speller) -> Reading:
