@@ -1,5 +1,6 @@
 """What a reader's browser does with the site: seen, heard, typed at, printed, attacked. Needs Debian's chromium."""
 
+import csv
 import io
 import json
 import re
@@ -1079,3 +1080,56 @@ def hostile(tmp_path_factory):
         yield served.start()
     finally:
         served.end()
+
+
+# ---- an institution ----
+
+
+def test_an_institution_brings_its_answers_in_and_publishes_one(visit, site, tmp_path):
+    long = "先把腿伸直，把脚尖往回勾，保持三十秒。多数几分钟就过去，过去以后揉一揉，再喝一点水。"
+    rows = [
+        ("骨科", "爬楼后腿抽筋怎么办？", "昨天爬了楼。", long),
+        ("骨科", "爬楼后腿抽筋怎么办？", "昨天爬了楼。", long),
+        ("骨科", "爬楼后腿抽筋怎么办？", "昨天爬了楼。", long.replace("一点", "一些")),
+        ("骨科", "游泳时腿抽筋", "", "抓住池边，慢慢上岸，再拉伸。"),
+    ]
+    table = tmp_path / "wenda.csv"
+    with table.open("w", encoding="gb18030", newline="") as file:
+        csv.writer(file).writerows([("科室", "标题", "提问", "回答"), *rows])
+    source = ["import", str(table), "--format", "qa-csv", "--licence", "已获授权", "--origin"]
+    brought = site.yidian(*source, "某医院")
+    assert brought.stdout.endswith("4 created, 0 updated, 0 unchanged, 0 rejected\n")
+    assert "和前面的行完全相同：1 行\n  3（同 2）\n和前面的行几乎相同：1 行\n  4（同 2）" in brought.stderr
+    assert "和网站上已有的问答完全相同：3 行" in site.yidian(*source, "另一家", "--dry-run").stdout
+
+    password = re.search("密码：(\\S+?)（", site.yidian("editor", "shenhe", "--admin").stdout)[1]
+    editor = visit("/admin/login/")
+    editor.locator("[name=username]").fill("shenhe")
+    editor.locator("[name=password]").fill(password)
+    editor.locator("[type=submit]").click()
+    editor.get_by_role("button", name="问答").click()
+    editor.get_by_role("list", name="问答").get_by_role("link", name="问题").click()
+    editor.locator("main [name=q], header [name=q]").first.fill("爬楼")
+    found = editor.locator("td.title a", has_text="爬楼后腿抽筋怎么办")
+    sync_api.expect(found).to_have_count(3)
+    found.last.click()
+    sync_api.expect(editor.locator("[name=detail]")).to_have_value("昨天爬了楼。")
+    address = f"/questions/{editor.locator('[name=slug]').input_value()}/"
+    reader = visit(address)
+    assert reader.get_by_text("没有找到").count()
+    answer = editor.locator("ul.listing a").get_attribute("href")
+    assert "某医院" in editor.locator("ul.listing").inner_text()
+    for form in (editor.url, answer):
+        editor.goto(form)
+        editor.get_by_role("button", name="更多动作").click()
+        editor.get_by_role("button", name="发布", exact=True).click()
+        sync_api.expect(editor.locator(".messages")).to_contain_text("已更新并公开")
+
+    assert reader.goto(address).status == 200
+    assert reader.locator("h1").inner_text() == "爬楼后腿抽筋怎么办？"
+    said = reader.locator("main").inner_text()
+    assert "来自某医院的回答" in said and "再喝一" in said and "等待执业医师审核" in said
+    assert "编辑部" not in said
+    reader.goto("/questions/")
+    assert reader.locator("main").inner_text().count("爬楼后腿抽筋") == 1
+    assert "游泳时腿抽筋" not in reader.locator("main").inner_text()

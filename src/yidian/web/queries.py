@@ -51,6 +51,7 @@ _ENTRY = (
     "review_due",
     "rendered",
     "last_published_at",
+    "origin",
     *_BYLINE,
 )
 _ABOUT = (
@@ -132,6 +133,11 @@ def preview_row(entry: Entry, rendered: dict) -> dict:
     return row
 
 
+def _elsewhere(origin: str) -> dict | None:
+    """Who stands in a byline when content came from elsewhere and names nobody: where it came from, not our editors."""
+    return {"name": origin, "url": None, "job_title": "", "demonstration": False, "elsewhere": True} if origin else None
+
+
 def _person(row: dict, role: str, prefix: str) -> dict | None:
     if not row[f"{role}__name"]:
         return None
@@ -204,7 +210,7 @@ def entry_shape(section: str, row: dict, prefix: str, localise) -> dict:
         "last_review_date": _iso(row["last_review_date"]),
         "review_due": _iso(row["review_due"]),
         "review_state": review_state(row["last_review_date"], row["review_due"]),
-        "author": _person(row, "author", prefix),
+        "author": _person(row, "author", prefix) or _elsewhere(row["origin"]),
         "reviewer": _person(row, "reviewer", prefix),
         "contents": [{"anchor": module["anchor"], "headline": module["headline"]} for module in modules],
         "keywords": (row.get("keywords") or "").split("\n") if row.get("keywords") else [],
@@ -287,6 +293,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "slug",
         "date_created",
         "date_modified",
+        "origin",
         "author_job_title",
         "author__name",
         "author__slug",
@@ -299,7 +306,9 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "author_hospital__live",
     )
     found = Answer.objects.public().filter(question=question_id).values(*fields)
-    ordered = sorted(found, key=lambda row: (row["author__name"] is not None, -row["date_created"].toordinal()))
+    ordered = sorted(
+        found, key=lambda row: (bool(row["author__name"] or row["origin"]), -row["date_created"].toordinal())
+    )
     if any(str(row["pk"]) not in blocks for row in ordered):
         return None
     shown = []
@@ -313,7 +322,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
                 "grade": row["author_hospital__hospital_grade"],
                 "demonstration": row["author_hospital__demonstration"],
             }
-        author = None
+        author = _elsewhere(row["origin"])
         if row["author__name"]:
             author = {
                 "name": row["author__name"],
