@@ -291,12 +291,6 @@ FAULTS = {
         "business-rule",
         f"{I}[1].item[1].enableWhen[0].question",
     ),
-    "condition on a group": (
-        "item.1.item.1.enableWhen.0.question",
-        "2",
-        "business-rule",
-        f"{I}[1].item[1].enableWhen[0].question",
-    ),
     "condition of another type": (
         "item.1.item.1.enableWhen.0.question",
         "3",

@@ -161,7 +161,7 @@ class Item:
     codes: tuple[Coding, ...] = ()
     definition: str = ""
     enable_when: tuple[EnableWhen, ...] = ()
-    enable_behavior: str = "all"
+    enable_behavior: str = ""
     required: bool = False
     repeats: bool = False
     read_only: bool = False
@@ -292,7 +292,7 @@ class _Reader:
                 )
                 for place, condition in enumerate(objects(raw, "enableWhen"))
             ),
-            enable_behavior="any" if raw.get("enableBehavior") == "any" else "all",
+            enable_behavior=text(raw, "enableBehavior"),
             required=raw.get("required") is True,
             repeats=raw.get("repeats") is True,
             read_only=raw.get("readOnly") is True,
