@@ -99,6 +99,7 @@ _READ = {
     FHIR + "questionnaire-choiceOrientation",
     FHIR + "questionnaire-sliderStepValue",
     FHIR + "questionnaire-displayCategory",
+    FHIR + "questionnaire-derivationType",
     FHIR + "questionnaire-supportLink",
     FHIR + "rendering-xhtml",
     FHIR + "rendering-markdown",
