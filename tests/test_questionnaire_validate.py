@@ -177,7 +177,10 @@ def test_r5_has_its_own_types_and_elements():
         ("code-invalid", "Questionnaire.item[0].type"),
         ("code-invalid", "Questionnaire.item[5].type"),
     }
-    assert not errors(validate_response(sheet(fill("1", {"valueString": "丙"})), document, "R5"))
+    filled = sheet(fill("1", {"valueString": "丙"}), identifier=[{"value": "1"}])
+    assert not errors(validate_response(filled, document, "R5"))
+    twice = sheet(fill("1", {"valueString": "丙"}), fill("1", {"valueString": "丁"}))
+    assert ("structure", f"{R}[1]") in found(validate_response(twice, document, "R5"))
     assert ("required", "QuestionnaireResponse.questionnaire") in found(
         validate_response(changed(sheet(), "questionnaire"), document, "R5")
     )
