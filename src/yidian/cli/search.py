@@ -83,12 +83,35 @@ def _read_line(line: str, number: int) -> dict:
 
 def shape(text: str, answered: "Answered") -> dict:
     """An answer as contracts say: what was understood, whether anything answers, the results."""
+    from yidian.web.red_flags import findings
+
     return {
         "query": text,
-        "understood": {"terms": [], "body_parts": [], "corrections": []},
+        "understood": _understood(answered),
         "answerable": answered.answerable,
-        "red_flags": [],
+        "red_flags": [
+            {"rule": each.rule, "level": each.level, "span": list(each.span), "text": each.text}
+            for each in findings(text)
+        ],
         "results": list(_results(answered)),
+    }
+
+
+def _understood(answered: "Answered") -> dict:
+    understood = answered.understood
+    if understood is None:
+        return {"terms": [], "body_parts": [], "corrections": []}
+    meant = [
+        {"from": correction.original, "to": correction.replacement, "span": [correction.start, correction.end]}
+        for correction in understood.corrections
+    ]
+    spelt = [rewrite.text for rewrite in understood.rewrites if rewrite.why == "pinyin"]
+    return {
+        "terms": understood.terms,
+        "body_parts": understood.body_parts,
+        "populations": understood.populations,
+        "corrections": meant,
+        "readings": spelt,
     }
 
 

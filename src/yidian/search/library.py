@@ -16,6 +16,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,7 @@ from yidian.search.documents import key_of
 from yidian.search.engine import Engine
 from yidian.search.lexicon import Lexicon, Term
 from yidian.search.models import IndexRequest, IndexState
+from yidian.search.spelling import Speller
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,6 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 # Changes brought into the index at once: about a second of work.
 BATCH = 2_000
-BUILD_MEMORY = 256_000_000  # bytes of postings in memory; less makes more segments and more merging
 
 
 class NotReady(Exception):
@@ -96,7 +97,11 @@ class Library:
             lexicon = Lexicon(json.loads((folder / "terms.json").read_text("utf-8")))
         except ValueError as error:
             raise IndexDamaged("词表读不了") from error
-        return Engine(backends.open_index(folder / "index", self.backend), lexicon)
+        try:
+            speller = Speller.load(folder / "spelling")
+        except (OSError, ValueError) as error:
+            raise IndexDamaged("拼写统计读不了") from error
+        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller)
 
     def current(self) -> str:
         """The name of the generation in use, empty when there is none."""
@@ -189,7 +194,7 @@ class Library:
             old, new = (_words(terms.get(slug)) for terms in (before, after))
             speaking |= engine.speaking_of(slug, old ^ new)
         _replace(self.folder / name / "terms.json", _as_json(lexicon))
-        return Engine(engine.index, lexicon), {tuple(key.split(":", 1)) for key in speaking}
+        return replace(engine, lexicon=lexicon), {tuple(key.split(":", 1)) for key in speaking}
 
     def build(self, progress: Callable = lambda things, length: things) -> int:
         """Builds the index from all that is public while the old one serves; how many documents it holds.
@@ -207,11 +212,20 @@ class Library:
             engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon)
             _replace(self.folder / name / "terms.json", _as_json(lexicon))
             count = 0
-            with engine.index.writer(BUILD_MEMORY) as writer:
+
+            def written(writer) -> Iterator[str]:
+                """Every text, put into the index on the way, so that the library is read once."""
+                nonlocal count
                 for batch in _source().every(progress):
                     for document in batch:
                         engine.write(writer, document)
+                        yield document.title
+                        yield document.body
                     count += len(batch)
+
+            names = [name for term in lexicon.terms.values() for name in (term.name, *term.alternate_names)]
+            with engine.index.writer(backends.BUILD_MEMORY) as writer:
+                Speller.build(written(writer), names).save(self.folder / name / "spelling")
                 writer.commit()
             with _locked(self.folder / "write.lock", wait=True):
                 self._apply(engine, name, keep=False)
@@ -241,7 +255,7 @@ def library() -> Library:
     return _library(settings.YIDIAN_DATA / "search", settings.YIDIAN_SEARCH)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _library(folder: Path, backend: str) -> Library:
     return Library(folder, backend)
 

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import log
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ MAX_NAMES = 60_000
 MAX_NAME_LENGTH = 20
 # Ways to cut letters into syllables and initials that are followed. `xiaotuicj` has 6 that begin a name.
 _MAX_WAYS = 400
+# Characters of a sound that are tried where no text has the pair.
+_COMMON = 12
 _STARTS_NO_SYLLABLE = frozenset("iuv")
 
 
@@ -53,11 +55,8 @@ class Names:
                 cost = _cost(units, name, bigrams)
                 if cost is not None and cost < best.get(name, 9.0):
                     best[name] = cost
-        known = {
-            name: (cost, -min(map(lambda p: bigrams.pair(*p), pairwise(name)), default=0))
-            for name, cost in best.items()
-        }
-        ranked = sorted(known, key=lambda name: (round(known[name][0], 2), known[name][1], name))[:10]
+        common = {name: min((bigrams.pair(*pair) for pair in pairwise(name)), default=0) for name in best}
+        ranked = sorted(best, key=lambda name: (round(best[name], 2), -common[name], name))[:10]
         return [Reading(name, 1 - best[name]) for name in ranked]
 
     def _ways(self, letters: str) -> list[tuple[list[str], int, int]]:
@@ -130,22 +129,19 @@ def _only_initials(word: str) -> bool:
 def _step(held, syllable: str, price: float, into: dict, bigrams: Bigrams) -> None:
     """Lengthen every text that ends here by the characters that sound so."""
     heard = hear(syllable)
-    strange: dict[str, float] = {}
+    spelt = bigrams.spelt(syllable)
     for heard_before, ends in held.items():
-        for before, char, count in bigrams.beside(heard_before, heard):
-            if before not in ends:
-                continue
+        following = bigrams.beside(heard_before, heard)
+        for before in ends.keys() & following.keys():
             score, text, known = ends[before]
-            if char not in strange:
-                strange[char] = _strangeness(bigrams, char, syllable)
-            score += price + log(count / bigrams.count_of[before]) - strange[char]
-            if char not in into or score > into[char][0]:
-                into[char] = (score, text + char, known + 1)
+            for char, share in following[before]:
+                reached = score + price + share - spelt[char][1]
+                if char not in into or (reached, text) > into[char][:2]:
+                    into[char] = (reached, text + char, known + 1)
     # A beginning, or a pair that no text has: after the best text one of the commonest characters.
     score, text, known = max(end for ends in held.values() for end in ends.values())
-    chars = bigrams.by_sound.get(heard, ())
-    for char in chars[:12] if text else chars:
-        reached = score + price + bigrams.log_share(char) - 3 * bool(text) - _strangeness(bigrams, char, syllable)
+    for char, (share, strangeness) in islice(spelt.items(), _COMMON if text else None):
+        reached = score + price + share - 3 * bool(text) - strangeness
         if char not in into or reached > into[char][0]:
             into[char] = (reached, text + char, known)
 
@@ -155,14 +151,6 @@ def _log_pair(bigrams: Bigrams, first: str, second: str) -> float:
     return log(count / bigrams.count_of[first]) if count else bigrams.log_share(second) - 3
 
 
-def _strangeness(bigrams: Bigrams, char: str, syllable: str) -> float:
-    """The price of a syllable that is not quite the character's: another tongue's zh or -ng, a rare reading."""
-    known = bigrams.readings[char]
-    if syllable in known:
-        return 1.0 * known.index(syllable)
-    return 4.0 if all(reading[0] != syllable[0] for reading in known) else 2.0
-
-
 def _syllables(letters: str, at: int, walls: set[int]) -> list[tuple[str, int, float]]:
     """The syllables that can stand here, with their length in letters and a price for being unfinished."""
     wall = min((wall for wall in walls if wall > at), default=len(letters))
@@ -170,8 +158,8 @@ def _syllables(letters: str, at: int, walls: set[int]) -> list[tuple[str, int, f
         (letters[at:end], end - at, 0.0) for end in range(at + 1, min(at + 6, wall) + 1) if is_syllable(letters[at:end])
     ]
     rest = letters[at:wall]
-    if wall == len(letters) and len(rest) < 6:
-        found += [(syllable, len(rest), -1.5) for syllable in _beginning(rest) if syllable != rest]
+    if wall == len(letters) and len(rest) < 6 and not is_syllable(rest):
+        found += [(syllable, len(rest), -1.5) for syllable in _beginning(rest)]
     return found
 
 
@@ -181,7 +169,7 @@ def _beginning(letters: str) -> list[str]:
 
 
 def _units(letters: str, at: int) -> list[str]:
-    """What can stand for one character of a name: itself, an initial or a whole syllable; the longest is tried first."""
+    """What can stand for one character of a name: itself, an initial, a whole syllable; the longest comes last."""
     char = letters[at]
     if not char.isascii():
         return [char]

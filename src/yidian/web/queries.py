@@ -4,7 +4,7 @@ import re
 from datetime import date
 from string import ascii_uppercase
 
-from django.db.models import Count, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 from markupsafe import Markup, escape
 
@@ -263,6 +263,18 @@ def names(section: str, things, prefix: str, **more) -> list[dict]:
         | {field: row[field] for field in more.get("fields", ())}
         for row in things.public().values(*fields)
     ]
+
+
+def with_entries(parts):
+    """Parts of the body under which, or directly below which, something public is filed.
+
+    The vocabulary has more parts than there are pages about them, and a list must not lead to an empty page.
+    """
+    filed = Q()
+    for model in ENTRIES.values():
+        for there in ("body_parts", "body_parts__broader"):
+            filed |= Q(Exists(model.objects.public().filter(**{there: OuterRef("pk")})))
+    return parts.filter(filed)
 
 
 def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[dict] | None:
