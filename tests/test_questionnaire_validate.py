@@ -177,7 +177,10 @@ def test_r5_has_its_own_types_and_elements():
         ("code-invalid", "Questionnaire.item[0].type"),
         ("code-invalid", "Questionnaire.item[5].type"),
     }
-    assert not errors(validate_response(sheet(fill("1", {"valueString": "丙"})), document, "R5"))
+    filled = sheet(fill("1", {"valueString": "丙"}), identifier=[{"value": "1"}])
+    assert not errors(validate_response(filled, document, "R5"))
+    twice = sheet(fill("1", {"valueString": "丙"}), fill("1", {"valueString": "丁"}))
+    assert ("structure", f"{R}[1]") in found(validate_response(twice, document, "R5"))
     assert ("required", "QuestionnaireResponse.questionnaire") in found(
         validate_response(changed(sheet(), "questionnaire"), document, "R5")
     )
@@ -288,12 +291,6 @@ FAULTS = {
     "condition on itself": (
         "item.1.item.1.enableWhen.0.question",
         "2.2",
-        "business-rule",
-        f"{I}[1].item[1].enableWhen[0].question",
-    ),
-    "condition on a group": (
-        "item.1.item.1.enableWhen.0.question",
-        "2",
         "business-rule",
         f"{I}[1].item[1].enableWhen[0].question",
     ),
@@ -504,7 +501,8 @@ HL7 = [
         [{"valueCoding": coding("boolean", "Boolean", "http://hl7.org/fhir/item-type")}],
         False,
     ),
-    ("choice-invalid-type", {"kind": "choice", "answerOption": OPTIONS}, [{"valueBoolean": True}], True),
+    ("choice-invalid-type", {"kind": "choice", "required": True}, [{"valueString": "http://example.org"}], False),
+    ("answerconstraint", {"kind": "choice", "answerOption": OPTIONS}, [{"valueString": "甲"}], True),
     (
         "choice-invalid-value-set-async",
         {"kind": "choice", "answerValueSet": "http://example.org/gone"},
@@ -556,7 +554,7 @@ HL7 = [
         [{"valueString": "x"}],
         False,
     ),
-    ("open-choice-invalid-type", {"kind": "open-choice", "answerOption": OPTIONS}, [{"valueBoolean": True}], True),
+    ("open-choice-invalid-type", {"kind": "open-choice"}, [{"valueCode": "http://example.org"}], True),
     ("open-choice-string-async", {"kind": "open-choice", "answerValueSet": PLACES}, [{"valueString": "火星"}], False),
     ("quantity-invalid-type", {"kind": "quantity"}, [{"valueDecimal": 1}], True),
     (
@@ -635,7 +633,6 @@ HL7 = [
     ),
     ("string", {"kind": "string"}, [{"valueString": "a"}, {"valueString": "b"}], True),
     ("string-answer-option", {"kind": "string", "answerOption": [{"valueString": "a"}]}, [{"valueString": "b"}], True),
-    ("string-draft-downgrade", {"kind": "string", "required": True}, [], True),
     ("string-invalid-type", {"kind": "string"}, [{"valueInteger": 1}], True),
     (
         "string-max-occurs",
@@ -657,7 +654,7 @@ HL7 = [
     ("text-invalid-type", {"kind": "text"}, [{"valueBoolean": True}], True),
     ("time", {"kind": "time", "answerOption": [{"valueTime": "08:00:00"}]}, [{"valueTime": "09:00:00"}], True),
     ("time-invalid-type", {"kind": "time"}, [{"valueString": "08:00:00"}], True),
-    ("url-invalid-type", {"kind": "url"}, [{"valueString": "http://a.org"}], True),
+    ("url-invalid-type", {"kind": "url"}, [{"valueCoding": coding("a")}], True),
     ("url-value", {"kind": "url"}, [{"valueUri": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520asdf"}], True),
     ("url-value", {"kind": "url"}, [{"valueUri": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"}], False),
 ]
@@ -711,6 +708,37 @@ def test_what_is_not_executed_is_said_and_not_dropped():
     outcome = validate_questionnaire(document)
     assert ("not-supported", f"{I}[0].extension[0]") in found(outcome, "information")
     assert ("not-supported", f"{I}[1].modifierExtension[0]") in found(outcome, "warning")
+
+
+DERIVATION = {
+    "as it was": ("item.0.text", "别的话", None),
+    "another type": ("item.0.type", "open-choice", f"{I}[0].type"),
+    "an option more": ("item.0.answerOption.3", {"valueCoding": coding("new")}, f"{I}[0].answerOption[3]"),
+    "an option less": ("item.0.answerOption.2", ..., None),
+    "repeats": ("item.2.repeats", True, f"{I}[2].repeats"),
+    "optional": ("item.2.required", ..., f"{I}[2].required"),
+    "longer": ("item.1.item.1.maxLength", 6, f"{I}[1].item[1].maxLength"),
+    "shorter": ("item.1.item.1.maxLength", 4, None),
+    "a question more": ("item.6", ask("new", "string"), f"{I}[6]"),
+}
+
+
+@pytest.mark.parametrize("name", DERIVATION)
+@pytest.mark.parametrize("mode", ["compliesWith", "extends", "inspiredBy"])
+def test_a_derived_questionnaire_keeps_to_its_original(name, mode):
+    path, value, place = DERIVATION[name]
+    kind = extension(
+        "questionnaire-derivationType", valueCoding=coding(mode, "", "http://hl7.org/fhir/questionnaire-derivationType")
+    )
+    derived = changed(WHOLE, path, value) | {
+        "url": "http://example.org/derived",
+        "derivedFrom": [WHOLE["url"]],
+        "_derivedFrom": [{"extension": [kind]}],
+    }
+    free = mode == "inspiredBy" or (mode == "extends" and name == "a question more")
+    expected = set() if place is None or free else {("business-rule", place)}
+    assert found(validate_questionnaire(derived, "R4", [WHOLE])) == expected
+    assert not errors(validate_questionnaire(derived))  # the original is not at hand
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from yidian.questionnaire.terminology import Terminology, objects, resources
 from yidian.questionnaire.values import Coding, Quantity, Value, compare, key, kind, text
 from yidian.questionnaire.wellknown import belongs, may_be_code
 
+_CHOOSABLE = ("Coding", "date", "time", "integer", "string", "Reference")  # what an answerOption may hold
 _COMPLETE = ("completed", "amended")  # in-progress, stopped and entered-in-error may have gaps
 _MAX_STEPS = 50_000_000  # on the patterns of one response: some ten seconds
 _REFERENCE = re.compile(r"(?:.*/)?([A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
@@ -222,6 +223,11 @@ class _Checker:
 
     def value(self, item: Item, value: Value, path: str) -> None:
         if not item.answer_types:
+            return
+        is_choice = item.type in ("choice", "open-choice")
+        if is_choice and not item.options and not item.answer_value_set and value.type in _CHOOSABLE:
+            said = f"{quote(item.link_id)} 是选择题，问卷却没有给选项，{_shown(value)} 没有检查。"
+            self.say("not-found", said, path, "information")
             return
         if value.type not in item.answer_types:
             expected = "、".join(item.answer_types)

@@ -99,6 +99,7 @@ _READ = {
     FHIR + "questionnaire-choiceOrientation",
     FHIR + "questionnaire-sliderStepValue",
     FHIR + "questionnaire-displayCategory",
+    FHIR + "questionnaire-derivationType",
     FHIR + "questionnaire-supportLink",
     FHIR + "rendering-xhtml",
     FHIR + "rendering-markdown",
@@ -161,7 +162,7 @@ class Item:
     codes: tuple[Coding, ...] = ()
     definition: str = ""
     enable_when: tuple[EnableWhen, ...] = ()
-    enable_behavior: str = "all"
+    enable_behavior: str = ""
     required: bool = False
     repeats: bool = False
     read_only: bool = False
@@ -292,7 +293,7 @@ class _Reader:
                 )
                 for place, condition in enumerate(objects(raw, "enableWhen"))
             ),
-            enable_behavior="any" if raw.get("enableBehavior") == "any" else "all",
+            enable_behavior=text(raw, "enableBehavior"),
             required=raw.get("required") is True,
             repeats=raw.get("repeats") is True,
             read_only=raw.get("readOnly") is True,

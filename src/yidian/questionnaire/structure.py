@@ -366,8 +366,8 @@ _WEIGHED = (
 _EXTENSION_PLACES: dict[str, tuple[str, ...]] = {
     _FHIR + "ordinalValue": _WEIGHED,
     _FHIR + "itemWeight": _WEIGHED,
-    _FHIR + "questionnaire-optionExclusive": ("Questionnaire.item.answerOption", "ValueSet.concept"),
-    _FHIR + "questionnaire-optionPrefix": ("Questionnaire.item.answerOption", "Coding"),
+    _FHIR + "questionnaire-optionExclusive": _WEIGHED,
+    _FHIR + "questionnaire-optionPrefix": _WEIGHED,
     _FHIR + "questionnaire-minOccurs": _ON_ITEM,
     _FHIR + "questionnaire-maxOccurs": _ON_ITEM,
     _FHIR + "questionnaire-hidden": _ON_ITEM,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from yidian.questionnaire.answering import check_response, find_questionnaire
+from yidian.questionnaire.derivation import check_derivation
 from yidian.questionnaire.items import VERSIONS, Questionnaire, parse_questionnaire
 from yidian.questionnaire.outcome import Issue, operation_outcome
 from yidian.questionnaire.reading import look_through, read_json
@@ -50,7 +51,7 @@ def questionnaire_issues(document: Any, fhir_version: str = "R4", supplements: I
     if any(issue.severity == "fatal" for issue in structure):
         return issues
     parsed = parse_questionnaire(found, fhir_version, beside)
-    return [*issues, *check_questionnaire(found, parsed, beside)]
+    return [*issues, *check_questionnaire(found, parsed, beside), *check_derivation(found, parsed, beside)]
 
 
 def response_issues(
