@@ -89,6 +89,8 @@ def on(operator, **answer):
         (on("=", answerCoding={"system": "s", "code": "1"}), [{"valueCoding": {"system": "s", "code": "1"}}], True),
         (on("=", answerCoding={"system": "s", "code": "1"}), [{"valueCoding": {"system": "t", "code": "1"}}], False),
         (on("=", answerCoding={"system": "s", "code": "1"}), [{"valueString": "1"}], False),
+        (on("=", answerCoding={"code": "1"}), [{"valueCoding": {"system": "s", "code": "1"}}], True),
+        (on("!=", answerCoding={"code": "1"}), [{"valueCoding": {"system": "s", "code": "1"}}], False),
         (
             on(">", answerQuantity={"value": 1, "system": "http://unitsofmeasure.org", "code": "m"}),
             [{"valueQuantity": {"value": 101, "system": "http://unitsofmeasure.org", "code": "cm"}}],
@@ -110,7 +112,14 @@ def test_one_condition(condition, answers, shown):
 
 @pytest.mark.parametrize(
     ("behaviour", "given_yes", "shown"),
-    [("all", "ab", True), ("all", "a", False), ("any", "a", True), ("any", "", False), (None, "a", False)],
+    [
+        ("all", "ab", True),
+        ("all", "a", False),
+        ("any", "a", True),
+        ("any", "", False),
+        (None, "a", False),
+        (None, "ab", True),
+    ],
 )
 def test_several_conditions(behaviour, given_yes, shown):
     conditions = [("a", "=", {"answerBoolean": True}), ("b", "=", {"answerBoolean": True})]
@@ -118,7 +127,7 @@ def test_several_conditions(behaviour, given_yes, shown):
     if behaviour:
         third["enableBehavior"] = behaviour
     else:
-        del third["enableBehavior"]  # R4 reads a missing one as all
+        del third["enableBehavior"]  # an error; only what both readings say is said
     response = r(*[answered(link_id, YES if link_id in given_yes else NO) for link_id in "ab"])
     assert ("c" in asked(q(question("a"), question("b"), third), response)) is shown
 
@@ -170,6 +179,16 @@ def test_cycles_are_found_and_decide_nothing():
     assert sorted(map(sorted, cycles(parsed))) == [["a", "b"], ["c"]]
     states = {place.item.link_id: place.enabled for place in places(parsed, parse_response(r(answered("a", YES))))}
     assert states == {"a": None, "b": None, "c": None, "d": None, "e": True}
+
+
+def test_without_enable_behaviour_only_what_is_certain_is_said():
+    yes = {"answerBoolean": True}
+    third = question("c", "boolean", ("a", "=", yes), ("b", "=", yes))
+    del third["enableBehavior"]
+    parsed = parse_questionnaire(q(question("a"), question("b"), third))
+    for answers, state in (((YES, YES), True), ((YES, NO), None), ((NO, NO), False)):
+        response = parse_response(r(answered("a", answers[0]), answered("b", answers[1])))
+        assert places(parsed, response)[-1].enabled is state
 
 
 def test_a_long_chain_and_too_many_repetitions_end():

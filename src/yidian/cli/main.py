@@ -12,6 +12,7 @@ import yidian
 from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import search
+from yidian.cli.search_evaluate import evaluate
 from yidian.cli.triage import triage
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
@@ -307,6 +308,23 @@ def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
         measuring.print_import(figures)
 
 
+@bench.command("search")
+@click.option("--answers", multiple=True, type=click.IntRange(100, 10_000_000), help="回答数，可以给几个。")
+@click.option("--corpus", type=click.Path(path_type=Path, exists=True), help='真实的回答，逐行 {"id", "answer"}。')
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -> None:
+    """查一次要多少 CPU，建索引要多少 CPU、内存和磁盘，回答多了差多少；数据是临时的，测完删掉。"""
+    import json
+
+    from yidian.cli import bench_search as measuring
+
+    figures = measuring.bench(tuple(sorted(answers)) or measuring.SIZES, corpus, as_json)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        measuring.print_search(figures)
+
+
 @bench.command("triage")
 @click.option(
     "--judged",
@@ -330,4 +348,5 @@ def bench_triage_command(judged: Path | None, sets: int, as_json: bool) -> None:
 
 main.add_command(triage)
 main.add_command(questionnaire)
+search.add_command(evaluate)
 main.add_command(search)

@@ -280,6 +280,10 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
             pruning = True
             if apps.is_installed("wagtail"):
                 _survive("定时发布", lambda: call_command("publish_scheduled", verbosity=0))
+            if apps.is_installed("yidian.editorial"):
+                from yidian.editorial.unanswered import forget_old
+
+                _survive("清理未解答的问题", forget_old)
         if pruning:
             pruning = _survive("清理计数记录", prune_events) == BATCH
         stopping.wait(GLANCE)

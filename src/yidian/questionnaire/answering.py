@@ -8,14 +8,16 @@ from yidian.questionnaire.definitions import RESOURCE_TYPES
 from yidian.questionnaire.enablement import Place, TooManyPlaces, places
 from yidian.questionnaire.items import Item, Questionnaire
 from yidian.questionnaire.outcome import Issue, quote
-from yidian.questionnaire.patterns import Unmatchable, matches
+from yidian.questionnaire.patterns import Unmatchable, cost, matches
 from yidian.questionnaire.primitives import base64_size, fault
 from yidian.questionnaire.responses import Response, ResponseItem
 from yidian.questionnaire.terminology import Terminology, objects, resources
-from yidian.questionnaire.values import Coding, Quantity, Value, compare, equal, key, kind, text
+from yidian.questionnaire.values import Coding, Quantity, Value, compare, key, kind, text
 from yidian.questionnaire.wellknown import belongs, may_be_code
 
+_CHOOSABLE = ("Coding", "date", "time", "integer", "string", "Reference")  # what an answerOption may hold
 _COMPLETE = ("completed", "amended")  # in-progress, stopped and entered-in-error may have gaps
+_MAX_STEPS = 50_000_000  # on the patterns of one response: some ten seconds
 _REFERENCE = re.compile(r"(?:.*/)?([A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
@@ -39,7 +41,10 @@ class _Checker:
         self.terminology = terminology
         self.complete = response.status in _COMPLETE
         self.issues: list[Issue] = []
-        self.option_keys: dict[str, set[tuple]] = {}
+        self.labels: dict[str, set[str]] = {}
+        self.exclusive: dict[str, set[tuple]] = {}
+        self.units: dict[tuple, bool | None] = {}
+        self.steps = 0  # spent on patterns
         self.levels: dict[str, dict[str, int]] = {}
 
     def say(self, code: str, said: str, path: str, severity: str = "error") -> None:
@@ -160,8 +165,9 @@ class _Checker:
                     said = f"{quote(node.link_id)} 只能有一个，这里又有一个。"
                     self.say("structure", said, node.path)
                 elif item.type != "group":
-                    said = f"{quote(node.link_id)} 的几个答案请放在同一个 item 的 answer 里。"
-                    self.say("structure", said, node.path, "warning")
+                    said = f"qrs-2：{quote(node.link_id)} 的几个答案请放在同一个 item 的 answer 里。"
+                    is_rule = self.questionnaire.fhir_version == "R5"
+                    self.say("structure", said, node.path, "error" if is_rule else "warning")
             seen.add(node.link_id)
             self.item(item, node)
 
@@ -197,7 +203,9 @@ class _Checker:
         if item.max_occurs is not None and count > item.max_occurs:
             said = f"{quote(item.link_id)} 最多 {item.max_occurs} 个答案，这里有 {count} 个。"
             self.say("business-rule", said, f"{path}.answer")
-        exclusive = {key(option.value) for option in item.options if option.exclusive}
+        if item.path not in self.exclusive:
+            self.exclusive[item.path] = {key(option.value) for option in item.options if option.exclusive}
+        exclusive = self.exclusive[item.path]
         seen: set[tuple] = set()
         for answer in node.answers:
             if answer.value is not None:
@@ -215,6 +223,11 @@ class _Checker:
 
     def value(self, item: Item, value: Value, path: str) -> None:
         if not item.answer_types:
+            return
+        is_choice = item.type in ("choice", "open-choice")
+        if is_choice and not item.options and not item.answer_value_set and value.type in _CHOOSABLE:
+            said = f"{quote(item.link_id)} 是选择题，问卷却没有给选项，{_shown(value)} 没有检查。"
+            self.say("not-found", said, path, "information")
             return
         if value.type not in item.answer_types:
             expected = "、".join(item.answer_types)
@@ -239,28 +252,22 @@ class _Checker:
         """Whether the answer is one of the options, where it must be."""
         if not item.options and not item.answer_value_set:
             return
-        if item.path not in self.option_keys:
-            self.option_keys[item.path] = {key(option.value) for option in item.options}
-        known = self.option_keys[item.path]
         is_open = item.answer_constraint != "optionsOnly"
         if value.type == "string" and is_open:
-            labels = (option.value.content for option in item.options if option.value.type == "Coding")
-            if any(value.content in (label.display, label.code) for label in labels):
+            if value.content in self.labels_of(item):
                 said = f"{quote(value.content)} 是一个选项的文字，请选那个选项，不要写成文字。"
                 self.say("business-rule", said, path, "warning")
             return
-        if key(value) in known or item.answer_constraint == "optionsOrType":
+        if item.option(value) is not None or item.answer_constraint == "optionsOrType":
             if value.type == "Coding":
                 self.display(item, value.content, path)
             return
         if value.type == "string" and item.answer_value_set:
-            if any(value.content in (o.value.content.code, o.value.content.display) for o in item.options):
+            if value.content in self.labels_of(item):
                 return
             if may_be_code(item.answer_value_set, value.content) is False:
                 self.say("code-invalid", f"{_shown(value)} 不在 {quote(item.answer_value_set)} 里。", path)
                 return
-        elif value.type != "Coding" and any(equal(value, option.value) for option in item.options):
-            return
         if value.type == "Coding" and is_open and not value.content.code and value.content.display:
             return  # an open choice written as a Coding with words only
         known_set = None
@@ -278,10 +285,16 @@ class _Checker:
         expected = option.value.content.display if option is not None else ""
         if not expected or expected.strip().casefold() == chosen.display.strip().casefold():
             return
-        others = (other.value.content.display for other in item.options if other.value.type == "Coding")
-        is_other = any(chosen.display == other for other in others)
+        is_other = chosen.display in self.labels_of(item)
         said = f"选项的文字是 {quote(expected)}，这里写的是 {quote(chosen.display)}。"
         self.say("business-rule", said, f"{path}.display", "error" if is_other else "warning")
+
+    def labels_of(self, item: Item) -> set[str]:
+        """The words and codes of the item's options."""
+        if item.path not in self.labels:
+            codings = [option.value.content for option in item.options if option.value.type == "Coding"]
+            self.labels[item.path] = {word for coding in codings for word in (coding.display, coding.code) if word}
+        return self.labels[item.path]
 
     def bounds(self, item: Item, value: Value, path: str) -> None:
         for bound, wrong, said in (
@@ -313,6 +326,9 @@ class _Checker:
             self.say("business-rule", "一行的题，答案里不该换行。", path, "warning")
         if item.regex and value.type in ("string", "uri"):
             try:
+                self.steps += cost(item.regex, content)
+                if self.steps > _MAX_STEPS:
+                    raise Unmatchable
                 fits = matches(item.regex, content)
             except Unmatchable:
                 said = f"看不懂或太费时的正则表达式 {quote(item.regex)}，没有用它检查。"
@@ -330,22 +346,29 @@ class _Checker:
             self.say("business-rule", f"{quote(found)} 的小数超过 {item.max_decimal_places} 位。", path)
 
     def unit(self, item: Item, found: Quantity, path: str) -> None:
-        written = Value("Quantity", found)
-        if item.unit_options and not any(_is_unit(found, unit) for unit in item.unit_options):
-            allowed = "、".join(unit.display or unit.code for unit in item.unit_options[:10])
-            self.say("business-rule", f"{_shown(written)} 的单位不能用，可用的是：{allowed}。", path)
-        if item.unit_value_set:
-            contents = self.terminology.value_set(item.unit_value_set)
-            if contents is None:
-                allowed = belongs(item.unit_value_set, found.system, found.code)
-            else:
-                allowed = contents.has(Coding(found.system, found.code))
-            if allowed is False:
-                said = f"{_shown(written)} 的单位不在 {quote(item.unit_value_set)} 里。"
-                self.say("code-invalid", said, path)
-            elif allowed is None:
-                said = f"单位的 ValueSet {quote(item.unit_value_set)} 不在手边，没有检查。"
-                self.say("not-found", said, path, "information")
+        if not item.unit_options and not item.unit_value_set:
+            return
+        mark = item.path, found.system, found.code, found.unit
+        if mark not in self.units:
+            self.units[mark] = self.is_allowed(item, found)
+        if self.units[mark] is False:
+            names = [unit.display or unit.code for unit in item.unit_options[:10]] or [item.unit_value_set]
+            said = f"{_shown(Value('Quantity', found))} 的单位不能用，可用的是：{'、'.join(names)}。"
+            self.say("code-invalid", said, path)
+        elif self.units[mark] is None:
+            said = f"单位的 ValueSet {quote(item.unit_value_set)} 不在手边，没有检查。"
+            self.say("not-found", said, path, "information")
+
+    def is_allowed(self, item: Item, found: Quantity) -> bool | None:
+        """Whether the unit is one of those that the question allows; None when that cannot be said."""
+        if item.unit_options and any(_is_unit(found, unit) for unit in item.unit_options):
+            return True
+        if not item.unit_value_set:
+            return False
+        contents = self.terminology.value_set(item.unit_value_set)
+        if contents is None:
+            return belongs(item.unit_value_set, found.system, found.code)
+        return contents.has(Coding(found.system, found.code))
 
     def attachment(self, item: Item, found: Any, path: str) -> None:
         if item.mime_types:

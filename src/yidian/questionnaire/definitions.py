@@ -302,7 +302,7 @@ OperationOutcome.issue < BackboneElement
   expression string *
 """
 
-# What 5.0.0 adds to or changes in these types; a line replaces the one of the same name.
+# What 5.0.0 adds to or changes in these types; a line replaces the one of the same name, `-` takes it away.
 _R5_CANONICAL = """
   versionAlgorithm[x] string|Coding
   copyrightLabel string
@@ -327,6 +327,7 @@ Attachment
   duration decimal
   pages positiveInt
 RelatedArtifact
+  url -
   classifier CodeableConcept *
   resourceReference Reference
   publicationStatus code =publication-status
@@ -347,7 +348,10 @@ Questionnaire.item
   disabledDisplay code =disabled-display
   answerConstraint code =answer-constraint
 QuestionnaireResponse
+  identifier Identifier *
   questionnaire canonical !
+QuestionnaireResponse.item.answer
+  value[x] boolean|decimal|integer|date|dateTime|time|string|uri|Attachment|Coding|Quantity|Reference !
 ValueSet
 {_R5_CANONICAL}
 {_R5_METADATA}
@@ -402,7 +406,7 @@ PRIMITIVES = _names("""
 # Types that an extension may have as well; questionnaires do not use them, so only their being an object is checked.
 OPAQUE = _names("""
     SampledData Signature Timing Contributor DataRequirement ParameterDefinition TriggerDefinition Dosage
-    ExtendedContactDetail Availability VirtualServiceDetail MonetaryComponent
+    ExtendedContactDetail Availability
 """)
 # The resources of R4, R4B and R5 together: a reference or a subjectType may name any of them.
 RESOURCE_TYPES = _names("""
@@ -447,8 +451,7 @@ _EXTENSION = {
     "R4": _EXTENSION_R4,
     "R4B": _EXTENSION_R4 | _names("CodeableReference RatioRange"),
     "R5": (_EXTENSION_R4 - _names("Contributor"))
-    | _names("integer64 CodeableReference RatioRange ExtendedContactDetail Availability")
-    | _names("VirtualServiceDetail MonetaryComponent"),
+    | _names("integer64 CodeableReference RatioRange ExtendedContactDetail Availability"),
 }
 
 _CODES = {
@@ -538,7 +541,10 @@ def types_of(fhir_version: str) -> dict[str, TypeDefinition]:
                 continue
             if line.startswith("  "):
                 name, *rest = line.split()
-                lines[current][name] = rest
+                if rest == ["-"]:
+                    del lines[current][name]
+                else:
+                    lines[current][name] = rest
             else:
                 current, _, base = (part.strip() for part in line.partition("<"))
                 lines.setdefault(current, {})

@@ -9,6 +9,8 @@ from yidian.questionnaire.values import Value, compare, equal
 
 MAX_PLACES = 100_000  # items as filled in; a few kB of JSON could otherwise ask for billions (repeats × items)
 
+MAX_CONDITIONS = 500_000  # to decide, over all places: some seconds
+
 
 class TooManyPlaces(ValueError):
     """The response repeats a large group so often that it is not worth following."""
@@ -52,6 +54,8 @@ def places(questionnaire: Questionnaire, response: Response) -> list[Place]:
     """
     found: list[Place] = []
     _lay_out(questionnaire.items, response.items, None, "QuestionnaireResponse", found)
+    if sum(len(place.item.enable_when) for place in found) > MAX_CONDITIONS:
+        raise TooManyPlaces
     by_link_id: dict[str, list[Place]] = {}
     for place in found:
         by_link_id.setdefault(place.item.link_id, []).append(place)
@@ -67,7 +71,7 @@ def places(questionnaire: Questionnaire, response: Response) -> list[Place]:
                     _meets(condition, _nearest(place, condition.question, by_link_id, indexes))
                     for condition in place.item.enable_when
                 ]
-                own = _any(results) if place.item.enable_behavior == "any" else _all(results)
+                own = _combine(results, place.item.enable_behavior)
             above = place.parent.enabled if place.parent else True
             place.enabled = _all([above, own])
     return found
@@ -156,16 +160,30 @@ def _compare_answers(condition: EnableWhen, values: list[Value]) -> bool | None:
         return None
     if condition.operator == "exists":
         return bool(values) == expected.content if expected.type == "boolean" else None
-    if condition.operator == "=":
-        return _any([equal(value, expected) for value in values])
-    if condition.operator == "!=":
-        found = _any([equal(value, expected) for value in values])
-        return None if found is None else not found
+    if condition.operator in ("=", "!="):
+        found = _any([_is_meant(value, expected) for value in values])
+        return found if condition.operator == "=" or found is None else not found
     wanted = _ORDERS.get(condition.operator)
     if wanted is None:
         return None
     orders = (compare(value, expected) for value in values)
     return _any([None if order is None else order in wanted for order in orders])
+
+
+def _is_meant(value: Value, expected: Value) -> bool | None:
+    """Equal; a condition whose Coding names no system means the code of any system, as HL7's validator reads it."""
+    if value.type == expected.type == "Coding" and expected.content.code and not expected.content.system:
+        return value.content.code == expected.content.code
+    return equal(value, expected)
+
+
+def _combine(results: list[bool | None], behaviour: str) -> bool | None:
+    """What several conditions come to; without enableBehavior, which FHIR asks for, only what any reading says."""
+    if behaviour == "any":
+        return _any(results)
+    if behaviour == "all" or _all(results) == _any(results):
+        return _all(results)
+    return None
 
 
 _ORDERS = {">": (1,), "<": (-1,), ">=": (0, 1), "<=": (-1, 0)}

@@ -11,7 +11,7 @@ from yidian.questionnaire.values import (
     Coding,
     Value,
     choice,
-    equal,
+    key,
     number,
     read_coding,
     text,
@@ -99,6 +99,7 @@ _READ = {
     FHIR + "questionnaire-choiceOrientation",
     FHIR + "questionnaire-sliderStepValue",
     FHIR + "questionnaire-displayCategory",
+    FHIR + "questionnaire-derivationType",
     FHIR + "questionnaire-supportLink",
     FHIR + "rendering-xhtml",
     FHIR + "rendering-markdown",
@@ -161,7 +162,7 @@ class Item:
     codes: tuple[Coding, ...] = ()
     definition: str = ""
     enable_when: tuple[EnableWhen, ...] = ()
-    enable_behavior: str = "all"
+    enable_behavior: str = ""
     required: bool = False
     repeats: bool = False
     read_only: bool = False
@@ -191,10 +192,11 @@ class Item:
     unit_open: str = ""
     items: tuple["Item", ...] = ()
     path: str = ""
+    by_key: Mapping[tuple, Option] = field(default_factory=dict, compare=False, repr=False)
 
     def option(self, value: Value) -> Option | None:
-        """The option that this answer chooses, None when it is none of them."""
-        return next((option for option in self.options if equal(option.value, value)), None)
+        """The option that this answer chooses, None when it is none of them; dates and times as written."""
+        return self.by_key.get(key(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,7 @@ class _Reader:
                 )
                 for place, condition in enumerate(objects(raw, "enableWhen"))
             ),
-            enable_behavior="any" if raw.get("enableBehavior") == "any" else "all",
+            enable_behavior=text(raw, "enableBehavior"),
             required=raw.get("required") is True,
             repeats=raw.get("repeats") is True,
             read_only=raw.get("readOnly") is True,
@@ -305,6 +307,7 @@ class _Reader:
             max_length=whole(raw.get("maxLength")),
             items=self.items(raw, path, depth + 1),
             path=path,
+            by_key={key(option.value): option for option in reversed(options)},
             **_limits(extensions),
         )
 

@@ -53,13 +53,15 @@ def quote(found: object) -> str:
     if isinstance(found, str):
         shown = found if len(found) <= _MAX_QUOTE else f"{found[:_MAX_QUOTE]}…"
         return f"“{printable(shown)}”"
-    shown = {True: "true", False: "false", None: "null"}.get(found) if found is None or found in (True, False) else None
+    if found is None:
+        return "null"
+    if isinstance(found, bool):
+        return "true" if found else "false"
     if isinstance(found, dict):
-        shown = "一个对象"
-    elif isinstance(found, list):
-        shown = "一个列表"
-    elif shown is None:
-        shown = str(found)
+        return "一个对象"
+    if isinstance(found, list):
+        return "一个列表"
+    shown = str(found)
     return shown if len(shown) <= _MAX_QUOTE else f"{shown[:_MAX_QUOTE]}…"
 
 

@@ -7,6 +7,7 @@ run as an automaton that is in all its states at once (Thompson 1968): time is a
 import importlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 # the standard library's own reading of a pattern: since 3.11 under names that type checkers do not know
@@ -25,10 +26,19 @@ class Unmatchable(ValueError):
 
 def matches(pattern: str, written: str) -> bool:
     """Whether the whole text fits the pattern. Raises Unmatchable."""
-    automaton = _Automaton(pattern)
-    if len(written) * len(automaton.states) > _MAX_STEPS:
+    if cost(pattern, written) > _MAX_STEPS:
         raise Unmatchable
-    return automaton.run(written)
+    return _automaton(pattern).run(written)
+
+
+def cost(pattern: str, written: str) -> int:
+    """The steps that matching may take, some million a second. Raises Unmatchable."""
+    return (len(written) + 1) * len(_automaton(pattern).states)
+
+
+@lru_cache(maxsize=64)
+def _automaton(pattern: str) -> "_Automaton":
+    return _Automaton(pattern)
 
 
 class _Automaton:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -11,7 +12,7 @@ from yidian.questionnaire.outcome import Issue, quote
 from yidian.questionnaire.values import MAX_EXPONENT
 
 MAX_BYTES = 10_000_000  # a response with photographs; the largest questionnaire seen has 1 MB
-MAX_VALUES = 300_000  # texts, numbers, objects …: what is checked in some seconds
+MAX_VALUES = 200_000  # texts, numbers, objects …: what is checked in some seconds
 MAX_DEPTH = 160  # lists and objects in each other: 40 questions nested in answers
 _MAX_DIGITS = 1_000  # of one number, as written
 
@@ -52,10 +53,9 @@ def read_json(data: bytes | str, root: str = "$this") -> tuple[Any, list[Issue]]
         return None, [Issue("fatal", "structure", f"不是 JSON：{where}处写得不对。请改正后再来。", place)]
     except RecursionError:
         return None, [_too_deep(_path_at(written, len(written), root))]
-    issues = _look_through(document, repeated, root)
-    if any(issue.severity == "fatal" for issue in issues):
-        return None, issues
-    return document, issues
+    if document is None:
+        return None, [Issue("fatal", "structure", "这里只写了 null。请给一份 FHIR 的 JSON。", root)]
+    return look_through(document, root, repeated)
 
 
 def _decode(data: bytes | str, root: str) -> tuple[str, Issue | None]:
@@ -93,9 +93,15 @@ def _too_deep(path: str) -> Issue:
     return Issue("fatal", "too-costly", f"列表和对象套得超过 {MAX_DEPTH} 层，没有读下去。请减少层数。", path)
 
 
-def _look_through(document: Any, repeated: dict[int, tuple[dict, list[str]]], root: str) -> list[Issue]:
-    """What JSON allows and FHIR does not, or what would cost too much."""
-    issues: list[Issue] = []
+def look_through(
+    document: Any, root: str, repeated: dict[int, tuple[dict, list[str]]] | None = None
+) -> tuple[Any, list[Issue]]:
+    """The document, None when it is too deep or too big to be checked, and what JSON allows and FHIR does not."""
+    issues = list(_faults(document, root, repeated or {}))
+    return (None if any(issue.severity == "fatal" for issue in issues) else document), issues
+
+
+def _faults(document: Any, root: str, repeated: dict[int, tuple[dict, list[str]]]) -> Iterator[Issue]:
     kind = document.get("resourceType") if isinstance(document, dict) else None
     stack = [(document, kind if isinstance(kind, str) and kind in RESOURCE_TYPES else root, 1)]
     seen = 0
@@ -104,29 +110,30 @@ def _look_through(document: Any, repeated: dict[int, tuple[dict, list[str]]], ro
         seen += 1
         if seen > MAX_VALUES:
             said = f"内容超过 {MAX_VALUES} 项，没有检查下去。请拆小再来。"
-            return [*issues, Issue("fatal", "too-costly", said, path)]
+            yield Issue("fatal", "too-costly", said, path)
+            return
         if isinstance(found, dict | list):
             if depth > MAX_DEPTH:
-                return [*issues, _too_deep(path)]
+                yield _too_deep(path)
+                return
             if id(found) in repeated:
                 for name in repeated[id(found)][1]:
                     said = f"同一个对象里写了两次 {quote(name)}，后一个盖住了前一个。请只留一个。"
-                    issues.append(Issue("error", "structure", said, join(path, name)))
+                    yield Issue("error", "structure", said, join(path, name))
             if isinstance(found, dict):
                 for name in found:
                     if not _encodes(name):
-                        issues.append(Issue("error", "structure", "名称里有残缺的字符（单独的代理项）。请改正。", path))
+                        yield Issue("error", "structure", "名称里有残缺的字符（单独的代理项）。请改正。", path)
                 children = [(child, join(path, name), depth + 1) for name, child in found.items()]
             else:
                 children = [(child, f"{path}[{place}]", depth + 1) for place, child in enumerate(found)]
             stack.extend(reversed(children))
         elif isinstance(found, str):
             if not _encodes(found):
-                issues.append(Issue("error", "structure", "文字里有残缺的字符（单独的代理项）。请改正。", path))
+                yield Issue("error", "structure", "文字里有残缺的字符（单独的代理项）。请改正。", path)
         elif isinstance(found, Decimal) and not found.is_finite():
             said = "这里写的不是数（NaN）。请写一个数。" if found.is_nan() else "这个数大得或小得没有意义。请改正。"
-            issues.append(Issue("error", "value", said, path))
-    return issues
+            yield Issue("error", "value", said, path)
 
 
 def _encodes(written: str) -> bool:

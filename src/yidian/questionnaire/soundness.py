@@ -153,7 +153,7 @@ class _Checker:
             yield _warning("business-rule", said, f"{path}.question")
         if target.type in ("group", "display"):
             said = f"{quote(condition.question)} 是 {target.type}，没有答案，条件永远不会随答案改变。"
-            yield _error("business-rule", said, f"{path}.question")
+            yield _warning("business-rule", said, f"{path}.question")
             return
         answer = condition.answer
         if answer is None or condition.operator == "exists":
@@ -166,7 +166,7 @@ class _Checker:
             yield _error("business-rule", said, path)
         elif condition.operator in (">", "<", ">=", "<=") and answer.type in _UNORDERED:
             yield _error("business-rule", f"{answer.type} 没有大小，不能用 {condition.operator}。", f"{path}.operator")
-        elif answer.type == "Coding" and _is_closed(target) and target.option(answer) is None:
+        elif answer.type == "Coding" and _is_closed(target) and not _offers(target, answer):
             said = f"{quote(answer.content.code)} 不是 {quote(condition.question)} 的选项，条件永远不会满足。"
             yield _warning("business-rule", said, path)
 
@@ -178,8 +178,7 @@ class _Checker:
         if both:
             yield _error("invariant", "que-4：answerOption 和 answerValueSet 只能有一个。", path)
         for name in ("answerOption", "answerValueSet"):
-            allowed = _WITH_OPTIONS if not self.r5 else _WITH_OPTIONS | {"reference", "url", "text"}
-            if name in raw and item.type not in allowed:
+            if name in raw and item.type not in _WITH_OPTIONS:
                 yield _error("invariant", f"que-5：{item.type or '这种题型'} 不能有 {name}。", f"{path}.{name}")
         if "answerConstraint" in raw and not ("answerOption" in raw or "answerValueSet" in raw):
             said = "que-14：没有选项，answerConstraint 不起作用。"
@@ -305,6 +304,13 @@ class _Checker:
         if len(listed) > _MAX_LISTED:
             said = f"另有 {len(listed) - _MAX_LISTED} 处不执行的内容没有列出。"
             yield Issue("information", "not-supported", said, "Questionnaire")
+
+
+def _offers(item: Item, answer: Value) -> bool:
+    if answer.content.system:
+        return item.option(answer) is not None
+    codings = (option.value.content for option in item.options if option.value.type == "Coding")
+    return any(coding.code == answer.content.code for coding in codings)
 
 
 def _is_closed(item: Item) -> bool:

@@ -19,6 +19,7 @@ from yidian.questionnaire.reading import join
 from yidian.questionnaire.values import Value, compare, number, text
 from yidian.questionnaire.wellknown import code_fault, name_fault
 
+_MAX_FAULTS = 5_000  # then the document is something else, and looking on costs seconds
 _MAX_NESTING = 200  # elements in elements; `read_json` allows 160 lists and objects
 
 
@@ -36,8 +37,15 @@ def check_structure(document: Any, resource_type: str, fhir_version: str = "R4")
         said = f"应该写 “resourceType”: “{resource_type}”" + (f"，这里是 {quote(found)}。" if found else "。")
         return [Issue("fatal", "structure" if found else "required", said, resource_type)]
     checker = _Checker(fhir_version, document)
-    checker.resource(document, resource_type, resource_type, contained=False)
+    try:
+        checker.resource(document, resource_type, resource_type, contained=False)
+    except _EnoughError:
+        checker.issues.append(Issue("fatal", "too-costly", "错误太多，没有检查下去。请改正后再来。", resource_type))
     return checker.issues
+
+
+class _EnoughError(Exception):
+    """More faults than anyone reads."""
 
 
 class _Checker:
@@ -46,8 +54,11 @@ class _Checker:
         self.issues: list[Issue] = []
         self.contained = {text(entry, "id") for entry in _objects(root.get("contained"))} - {""}
         self.referred: set[str] = set()
+        self.ids: dict[str, set[str]] = {}  # element ids by the path of their resource
 
     def say(self, code: str, diagnostics: str, path: str, severity: str = "error") -> None:
+        if len(self.issues) >= _MAX_FAULTS:
+            raise _EnoughError
         self.issues.append(Issue(severity, code, diagnostics, path))
 
     # --- resources ---
@@ -73,6 +84,9 @@ class _Checker:
         kind = found.get("resourceType")
         if not isinstance(kind, str):
             self.say("required", "缺少 resourceType。", path)
+            return
+        if kind not in RESOURCE_TYPES:
+            self.say("structure", f"没有 {quote(kind)} 这种资源。", f"{path}.resourceType")
             return
         if not text(found, "id"):
             self.say("required", "包含的资源要有 id，否则没有办法引用它。", path)
@@ -127,7 +141,7 @@ class _Checker:
             names = present.setdefault(element, [])
             if bare not in names:
                 names.append(bare)
-                self.property(found, bare, element, type_name, path, depth)
+                self.property(found, bare, element, type_name, path, depth, definition.name)
         for element, names in present.items():
             if len(names) > 1:
                 said = f"{element.name}[x] 只能写一种，这里写了 {'、'.join(names)}。"
@@ -138,6 +152,12 @@ class _Checker:
                 self.say("required", f"缺少 {choices}。", f"{path}.{element.name}")
         if not found or (set(found) <= {"id"} and not is_resource):
             self.say("invariant", "ele-1：空的对象。请写上内容，或整个去掉。", path)
+        if not is_resource and isinstance(identity := found.get("id"), str):
+            resource = re.match(r"\w+(?:\.contained\[\d+\])?", path)
+            seen = self.ids.setdefault(resource.group() if resource else "", set())
+            if identity in seen:
+                self.say("duplicate", f"同一份资源里有两个元素的 id 都是 {quote(identity)}。", f"{path}.id")
+            seen.add(identity)
         if rule := _RULES.get(definition.name):
             self.issues.extend(rule(found, path))
 
@@ -149,7 +169,14 @@ class _Checker:
         self.say("structure", said, join(path, name))
 
     def property(
-        self, parent: Mapping, name: str, element: ElementDefinition, type_name: str, path: str, depth: int
+        self,
+        parent: Mapping,
+        name: str,
+        element: ElementDefinition,
+        type_name: str,
+        path: str,
+        depth: int,
+        owner: str,
     ) -> None:
         place = f"{path}.{element.name}"
         primitive = type_name in PRIMITIVES
@@ -164,7 +191,7 @@ class _Checker:
             if name in parent and raw is None and not (primitive and beside):
                 self.say("structure", "不能是 null；没有就整个去掉。", place)
                 return
-            self.single(raw, beside, element, type_name, place, depth)
+            self.single(raw, beside, element, type_name, place, depth, owner)
             return
         for written, label in ((raw, name), (beside, f"_{name}")):
             if label in parent and not isinstance(written, list):
@@ -180,10 +207,17 @@ class _Checker:
             if value is None and extra is None:
                 self.say("structure", "列表里不能有 null。", f"{place}[{index}]")
             else:
-                self.single(value, extra, element, type_name, f"{place}[{index}]", depth)
+                self.single(value, extra, element, type_name, f"{place}[{index}]", depth, owner)
 
     def single(
-        self, value: Any, beside: Any, element: ElementDefinition, type_name: str, path: str, depth: int
+        self,
+        value: Any,
+        beside: Any,
+        element: ElementDefinition,
+        type_name: str,
+        path: str,
+        depth: int,
+        owner: str,
     ) -> None:
         if depth > _MAX_NESTING:
             self.say("too-costly", "套得太深，没有检查下去。", path)
@@ -203,7 +237,7 @@ class _Checker:
                 self.say("invariant", "ele-1：空的对象。请写上内容，或整个去掉。", path)
         else:
             if type_name == "Extension":
-                self.extension(value, path)
+                self.extension(value, path, owner)
             if type_name == "Reference":
                 self.reference(value, path)
             self.elements(value, self.types[type_name], path, depth + 1)
@@ -250,12 +284,14 @@ class _Checker:
         if not any(name in value for name in ("reference", "identifier", "display", "extension", "_reference", "type")):
             self.say("structure", "引用里要有 reference、identifier 或 display。", path)
 
-    def extension(self, value: Mapping, path: str) -> None:
+    def extension(self, value: Mapping, path: str, owner: str) -> None:
         url = value.get("url")
         if isinstance(url, str) and url and not _is_absolute(url) and ".extension[" not in path.rpartition(".")[0]:
             self.say("value", f"扩展的 url {quote(url)} 应该是完整的网址。", path)
         has_value = any(isinstance(name, str) and name.lstrip("_").startswith("value") for name in value)
         known = _EXTENSION_VALUES.get(url) if isinstance(url, str) else None
+        if isinstance(url, str) and owner not in _EXTENSION_PLACES.get(url, (owner,)):
+            self.say("extension", f"这个扩展不能用在 {owner} 上，在这里不起作用。", path)
         if known and has_value and not any(name in value or f"_{name}" in value for name in known):
             self.say("extension", f"这个扩展的值要写成 {' 或 '.join(known)}。", path)
         if has_value and "extension" in value:
@@ -319,6 +355,28 @@ _EXTENSION_VALUES: dict[str, tuple[str, ...]] = {
     _FHIR + "questionnaire-referenceResource": ("valueCode",),
     _SDC + "minQuantity": ("valueQuantity",),
     _SDC + "maxQuantity": ("valueQuantity",),
+}
+
+_ON_ITEM = ("Questionnaire.item",)
+_WEIGHED = (
+    *("Questionnaire.item.answerOption", "Coding", "Element", "ValueSet.concept", "ValueSet.contains"),
+    "CodeSystem.concept",
+)
+# Where they have a meaning; "Element" is what stands beside a primitive.
+_EXTENSION_PLACES: dict[str, tuple[str, ...]] = {
+    _FHIR + "ordinalValue": _WEIGHED,
+    _FHIR + "itemWeight": _WEIGHED,
+    _FHIR + "questionnaire-optionExclusive": _WEIGHED,
+    _FHIR + "questionnaire-optionPrefix": _WEIGHED,
+    _FHIR + "questionnaire-minOccurs": _ON_ITEM,
+    _FHIR + "questionnaire-maxOccurs": _ON_ITEM,
+    _FHIR + "questionnaire-hidden": _ON_ITEM,
+    _FHIR + "questionnaire-unit": _ON_ITEM,
+    _FHIR + "questionnaire-unitOption": _ON_ITEM,
+    _FHIR + "questionnaire-itemControl": _ON_ITEM,
+    _FHIR + "questionnaire-referenceResource": _ON_ITEM,
+    _SDC + "minQuantity": _ON_ITEM,
+    _SDC + "maxQuantity": _ON_ITEM,
 }
 
 

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from yidian.questionnaire.answering import check_response, find_questionnaire
+from yidian.questionnaire.derivation import check_derivation
 from yidian.questionnaire.items import VERSIONS, Questionnaire, parse_questionnaire
 from yidian.questionnaire.outcome import Issue, operation_outcome
-from yidian.questionnaire.reading import read_json
+from yidian.questionnaire.reading import look_through, read_json
 from yidian.questionnaire.responses import parse_response
 from yidian.questionnaire.soundness import check_questionnaire
 from yidian.questionnaire.structure import check_structure
 from yidian.questionnaire.terminology import Terminology
-
-Document = bytes | str | Mapping[str, Any]
 
 
 def validate_questionnaire(document: Any, fhir_version: str = "R4", supplements: Iterable[Any] = ()) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def questionnaire_issues(document: Any, fhir_version: str = "R4", supplements: I
     if any(issue.severity == "fatal" for issue in structure):
         return issues
     parsed = parse_questionnaire(found, fhir_version, beside)
-    return [*issues, *check_questionnaire(found, parsed, beside)]
+    return [*issues, *check_questionnaire(found, parsed, beside), *check_derivation(found, parsed, beside)]
 
 
 def response_issues(
@@ -106,7 +105,7 @@ def _read(document: Any, root: str) -> tuple[Any, list[Issue]]:
         return read_json(document, root)
     if document is None:
         return None, [Issue("fatal", "structure", "没有内容。", root)]
-    return document, []
+    return look_through(document, root)
 
 
 def _known(fhir_version: str) -> None:

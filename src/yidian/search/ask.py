@@ -26,6 +26,7 @@ from yidian.search.find import (
 )
 from yidian.search.library import NotReady, library
 from yidian.search.snippets import best_sentence, covered
+from yidian.search.understanding import Understood
 from yidian.zh.grams import grams
 
 logger = logging.getLogger(__name__)
@@ -44,11 +45,18 @@ _NAMED = {
     PARTIAL: 0.05,
 }
 NAMES = 30  # entries found by their names that are put among the others
+# A spelling this certain is looked up among the names in place of what was typed.
+SURE = 0.7
 # What has less of the best result's score than this shares only common words with the query.
 WORTH_SHOWING = 0.25
 # A query is answered when one of the first results holds this share of what it says.
 ANSWERED = 0.5
+# Of an account of several sentences no page holds as much.
+ANSWERED_ACCOUNT = 0.2
+SHORT = 30
 LOOKED_AT = 3
+# A character of a term that is named says about as much as two rare grams.
+NAMED_CHARACTER = 4.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ class Answered:
     ready: bool = True
     answerable: bool = False
     words: tuple[str, ...] = ()
+    understood: Understood | None = None
 
 
 def ask(
@@ -95,11 +104,12 @@ def ask(
     groups = [[tag] for tag in tags]
     if kinds:
         groups.append([f"kind:{kind}" for kind in kinds])
-    engine, hits = _full_text(query, groups)
-    ranked = _ranked(hits, [] if tags else find(query, kinds or None, limit=NAMES).items)  # names know no tags
+    engine, understood, hits = _full_text(query, groups)
+    by_name = _probably(query, understood)
+    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES).items)  # names know no tags
     shown = ranked[offset : offset + limit]
     documents = _documents(shown, filed)
-    weights = {gram: rarity(engine.index, gram) if engine else 1.0 for gram in grams(query)}
+    weights = _said(query, understood, engine)
     items = [
         Result(document, each.score, best_sentence(document.body, weights))
         for each in shown
@@ -111,21 +121,39 @@ def ask(
         capped=len(ranked) == CANDIDATES,
         facets=Counter(tag for each in ranked for tag in each.tags),
         ready=engine is not None,
-        answerable=_is_answered(items, weights),
+        answerable=_is_answered(items, understood, engine),
         words=tuple(weights),
+        understood=understood,
     )
 
 
-def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, list[Found]]:
+def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, Understood | None, list[Found]]:
     try:
         engine = library().engine()
-        return engine, engine.search(query, tags=groups)
+        understood = engine.understand(query)
+        return engine, understood, engine.search(query, tags=groups, understood=understood)
     except NotReady:
-        return None, []
+        return None, None, []
     except IndexDamaged:
         library().report_damage()
         logger.exception("检索索引读不了，将重建")
-        return None, []
+        return None, None, []
+
+
+def _probably(query: str, understood: Understood | None) -> str:
+    """The query, spelt as it was surely meant."""
+    sure = [rewrite for rewrite in understood.rewrites if rewrite.weight >= SURE] if understood else []
+    return sure[0].text if sure else query
+
+
+def _said(query: str, understood: Understood | None, engine: Engine | None) -> dict[str, float]:
+    """The grams of what was asked, each with how much it says; of what was probably meant, where that is certain."""
+    if understood is None or engine is None:
+        return dict.fromkeys(grams(query), 1.0)
+    texts = [understood.content, *(rewrite.text for rewrite in understood.rewrites[:1])]
+    if understood.rewrites and understood.rewrites[0].why == "pinyin":
+        texts = texts[1:]
+    return {gram: rarity(engine.index, gram) for text in texts for gram in grams(text)}
 
 
 def _ranked(hits: list[Found], names: list) -> list[Found]:
@@ -159,7 +187,24 @@ def _documents(shown: list[Found], filed: bool) -> dict[str, Document]:
     return {document.key: document for documents in found for document in documents}
 
 
-def _is_answered(items: list[Result], weights: dict[str, float]) -> bool:
-    whole = sum(weights.values())
-    texts = (" ".join([*item.document.head, item.document.body]) for item in items[:LOOKED_AT])
-    return any(covered(text, weights) >= ANSWERED * whole for text in texts) if whole else False
+def _is_answered(items: list[Result], understood: Understood | None, engine: Engine | None) -> bool:
+    """Whether one of the first results holds enough of what was said, and is about one of the complaints named."""
+    if understood is None or engine is None:
+        return bool(items)
+    meant = understood.rewrites[0].text if understood.rewrites else understood.content
+    mentions = [mention for mention in engine.lexicon.find(meant) if mention.how != "inside"]
+    named = "".join(meant[mention.start : mention.end] for mention in mentions)
+    rest = {gram: rarity(engine.index, gram) for gram in grams(meant) if gram not in named}
+    parts = {mention.slug: len(mention.surface) * NAMED_CHARACTER for mention in mentions}
+    whole = sum(rest.values()) + sum(parts.values())
+    complaints = {mention.slug for mention in mentions if mention.category in ("symptom", "disease")}
+    wanted = ANSWERED if len(meant) <= SHORT else ANSWERED_ACCOUNT
+    for item in items[:LOOKED_AT]:
+        head = " ".join(item.document.head)
+        text = f"{head} {item.document.body}"
+        if complaints and not complaints & set(engine.lexicon.concepts(head)):
+            continue
+        spoken = set(engine.lexicon.concepts(text)) & parts.keys() if parts else set()
+        if sum(parts[slug] for slug in spoken) + covered(text, rest) >= wanted * whole > 0:
+            return True
+    return False

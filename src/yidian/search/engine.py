@@ -1,12 +1,18 @@
 """Searching one index: what was meant, the candidates, their order. No Django: a corpus in a file is searched alike."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms
+import numpy as np
+
+from yidian.search import ranking
+from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
 from yidian.search.backends import FIELDS, Index, Term, Writer
 from yidian.search.documents import Document, key_of
 from yidian.search.lexicon import Lexicon
+from yidian.search.ranking import Model
+from yidian.search.spelling import Speller
+from yidian.search.understanding import Understood, understand
 from yidian.zh.grams import grams
 
 # Candidates that are looked at again after the engine's own ranking, and so the end of the last page of results.
@@ -15,6 +21,10 @@ CANDIDATES = 200
 MAX_QUERY = 10_000
 # A changed synonym has documents indexed again up to this many a word; the rest wait for `yidian reindex`.
 MOST_SPEAKING = 2_000
+
+
+# Between the tags of a document and its text for the second look; tags hold no such byte.
+_SEPARATOR = b"\x00"
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ class Engine:
 
     index: Index
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
+    speller: Speller = field(default_factory=lambda: Speller.build((), ()))
+    model: Model | None = None
 
     def write(self, writer: Writer, document: Document) -> None:
         """Puts a document into the index, in place of what was known of it."""
@@ -45,16 +57,41 @@ class Engine:
             head=head_tokens(document, self.lexicon),
             body=body_tokens(document, self.lexicon),
             tags=(f"kind:{document.kind}", *document.tags),
-            payload=" ".join(document.tags).encode(),
+            payload=" ".join(document.tags).encode() + _SEPARATOR + ranking.document(document.body),
         )
 
-    def search(self, query: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
-        """The documents that answer a query best, at most CANDIDATES; every string is a query, none has operators."""
-        query = query[:MAX_QUERY]
-        concepts = [CONCEPT + slug for slug in self.lexicon.concepts(query)]
-        terms = query_terms(self.index, [*concepts, *grams(query)])
-        hits = self.index.search(terms, limit=min(limit, CANDIDATES), tags=tags)
-        return [Found(*hit.key.split(":", 1), hit.score, tuple(hit.payload.decode().split())) for hit in hits]
+    def understand(self, query: str) -> Understood:
+        """What a query says and probably means."""
+        return understand(query[:MAX_QUERY], self.lexicon, self.speller)
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = CANDIDATES,
+        tags: Sequence[Sequence[str]] = (),
+        understood: Understood | None = None,
+    ) -> list[Found]:
+        """The documents that answer a query best, at most CANDIDATES; every string is a query, none has operators.
+
+        `understood` saves understanding it again.
+        """
+        tokens = weighted_tokens(understood or self.understand(query))
+        learned = self.model is not None and not self.model.is_plain
+        terms = query_terms(self.index, self.model.weigh(tokens) if learned else tokens)
+        hits = self.index.search(terms, limit=CANDIDATES if learned else min(limit, CANDIDATES), tags=tags)
+        found, texts = [], []
+        for hit in hits:
+            filed, _, text = hit.payload.partition(_SEPARATOR)
+            found.append(Found(*hit.key.split(":", 1), hit.score, tuple(filed.decode().split())))
+            texts.append(text)
+        if learned:
+            scores = ranking.rescore(self.model, tokens, texts, [hit.score for hit in hits])
+            order = sorted(range(len(found)), key=lambda at: -scores[at])
+            lowest, span = float(np.min(scores, initial=np.inf)), float(np.ptp(scores)) if found else 0.0
+            # on a scale from 0 to 1, where the engine's own begins at 0 too
+            found = [replace(found[at], score=(float(scores[at]) - lowest) / (span or 1.0)) for at in order]
+        return found[:limit]
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:
         """The keys of documents indexed under a term or holding any of its words; at most MOST_SPEAKING for each."""

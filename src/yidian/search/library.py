@@ -16,6 +16,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -23,12 +24,14 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from yidian.search import backends
+from yidian.search import backends, ranking
 from yidian.search.backends import IndexBusy, IndexDamaged
 from yidian.search.documents import key_of
 from yidian.search.engine import Engine
 from yidian.search.lexicon import Lexicon, Term
 from yidian.search.models import IndexRequest, IndexState
+from yidian.search.ranking import Model
+from yidian.search.spelling import Speller
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +39,6 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 # Changes brought into the index at once: about a second of work.
 BATCH = 2_000
-BUILD_MEMORY = 256_000_000  # bytes of postings in memory; less makes more segments and more merging
 
 
 class NotReady(Exception):
@@ -50,15 +52,15 @@ class Library:
         self.folder, self.backend = folder, backend
         self._lock = threading.Lock()
         self._opened: tuple[str, Engine] | None = None
-        self._seen: tuple[int, int] = (0, 0)
-        self._terms = 0
+        self._seen: tuple[int, ...] = ()
+        self._read_with: tuple[int, ...] = ()
 
     # reading
 
     def engine(self) -> Engine:
         """The index in use with all that is committed to it; NotReady when there is none."""
         try:
-            seen = (_changed(self.folder / "current"), _changed(self._meta))
+            seen = self._state()
         except OSError as error:
             raise NotReady("还没有索引") from error
         if self._opened is not None and seen == self._seen:
@@ -66,11 +68,20 @@ class Library:
         with self._lock:
             try:
                 self._open()
-                self._seen = (_changed(self.folder / "current"), _changed(self._meta))
+                self._seen = self._state()
                 return self._opened[1]
             except (OSError, IndexDamaged) as error:
                 self._opened = None
                 raise NotReady("索引正在重建") from error
+
+    def _state(self) -> tuple[int, ...]:
+        """What changes when the index, or what it is read with, changes."""
+        return _changed(self.folder / "current"), _changed(self._meta), _changed_or_absent(self.model_path)
+
+    @property
+    def model_path(self) -> Path:
+        """Where what was learned from the site's own questions is kept, whatever index is in use."""
+        return self.folder / "model.npz"
 
     @property
     def _meta(self) -> Path:
@@ -83,11 +94,11 @@ class Library:
         name = self.current()
         if not name:
             raise IndexDamaged("没有索引")
-        terms = _changed(self.folder / name / "terms.json")
-        if self._opened is not None and self._opened[0] == name and terms == self._terms:
+        read_with = _changed(self.folder / name / "terms.json"), _changed_or_absent(self.model_path)
+        if self._opened is not None and self._opened[0] == name and read_with == self._read_with:
             self._opened[1].index.refresh()
             return
-        self._terms = terms
+        self._read_with = read_with
         self._opened = name, self._engine(name)
 
     def _engine(self, name: str) -> Engine:
@@ -96,7 +107,20 @@ class Library:
             lexicon = Lexicon(json.loads((folder / "terms.json").read_text("utf-8")))
         except ValueError as error:
             raise IndexDamaged("词表读不了") from error
-        return Engine(backends.open_index(folder / "index", self.backend), lexicon)
+        try:
+            speller = Speller.load(folder / "spelling")
+        except (OSError, ValueError) as error:
+            raise IndexDamaged("拼写统计读不了") from error
+        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller, self._model())
+
+    def _model(self) -> Model | None:
+        try:
+            return ranking.load(self.model_path)
+        except FileNotFoundError:
+            return None
+        except (ranking.ModelDamaged, OSError):
+            logger.warning("学到的排序读不了，没有用上；请再运行一次 yidian search train")
+            return None
 
     def current(self) -> str:
         """The name of the generation in use, empty when there is none."""
@@ -189,7 +213,7 @@ class Library:
             old, new = (_words(terms.get(slug)) for terms in (before, after))
             speaking |= engine.speaking_of(slug, old ^ new)
         _replace(self.folder / name / "terms.json", _as_json(lexicon))
-        return Engine(engine.index, lexicon), {tuple(key.split(":", 1)) for key in speaking}
+        return replace(engine, lexicon=lexicon), {tuple(key.split(":", 1)) for key in speaking}
 
     def build(self, progress: Callable = lambda things, length: things) -> int:
         """Builds the index from all that is public while the old one serves; how many documents it holds.
@@ -207,11 +231,20 @@ class Library:
             engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon)
             _replace(self.folder / name / "terms.json", _as_json(lexicon))
             count = 0
-            with engine.index.writer(BUILD_MEMORY) as writer:
+
+            def written(writer) -> Iterator[str]:
+                """Every text, put into the index on the way, so that the library is read once."""
+                nonlocal count
                 for batch in _source().every(progress):
                     for document in batch:
                         engine.write(writer, document)
+                        yield document.title
+                        yield document.body
                     count += len(batch)
+
+            names = [name for term in lexicon.terms.values() for name in (term.name, *term.alternate_names)]
+            with engine.index.writer(backends.BUILD_MEMORY) as writer:
+                Speller.build(written(writer), names).save(self.folder / name / "spelling")
                 writer.commit()
             with _locked(self.folder / "write.lock", wait=True):
                 self._apply(engine, name, keep=False)
@@ -241,7 +274,7 @@ def library() -> Library:
     return _library(settings.YIDIAN_DATA / "search", settings.YIDIAN_SEARCH)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _library(folder: Path, backend: str) -> Library:
     return Library(folder, backend)
 
@@ -261,6 +294,13 @@ def _as_json(lexicon: Lexicon) -> str:
 
 def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
+
+
+def _changed_or_absent(path: Path) -> int:
+    try:
+        return _changed(path)
+    except OSError:
+        return 0
 
 
 def _replace(path: Path, text: str) -> None:

@@ -22,7 +22,7 @@ from yidian.related.reading import further_reading, question_cards
 from yidian.selftests.library import about as self_tests_about
 from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
-from yidian.web import jsonld, queries, self_tests
+from yidian.web import jsonld, queries, red_flags, self_tests
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 
@@ -126,6 +126,7 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         tags,
         entry=entry,
         answers=answers,
+        red_flags=red_flags.cards(f"{row['name']}。{row['detail']}"),
         condition=about,
         guides=queries.beside(condition_id, prefix)["guides"],
         related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
@@ -456,7 +457,7 @@ def home(request, hant: bool = False):
         "home.html",
         page,
         tags,
-        body_parts=queries.names("body-parts", BodyPart.objects.all(), prefix, fields=("region",)),
+        body_parts=queries.names("body-parts", queries.with_entries(BodyPart.objects), prefix, fields=("region",)),
         departments=queries.names("departments", Department.objects.all(), prefix),
         populations=queries.names("populations", Population.objects.all(), prefix),
         letters=[

@@ -45,7 +45,7 @@ def align(text: str) -> Aligned:
     """
     forms = list(map(_FORMS.__getitem__, text))
     form = "".join(forms)
-    if "  " not in form and len(form) == len(text) and all(map(_is_one, forms)):
+    if len(form) == len(text) and "" not in forms and "  " not in form:
         return Aligned(form, None, None)
     letters: list[str] = []
     starts: list[int] = []
@@ -59,10 +59,6 @@ def align(text: str) -> Aligned:
             starts.append(at)
             ends.append(at + 1)
     return Aligned("".join(letters), starts, ends)
-
-
-def _is_one(piece: str) -> bool:
-    return len(piece) == 1
 
 
 def _form(char: str) -> str:

@@ -191,13 +191,6 @@ def syllables_from(beginning: str) -> list[str]:
     return sorted(syllable for syllable in _SYLLABLES if syllable.startswith(beginning))
 
 
-def dictionary_words() -> list[str]:
-    """The 47,000 ordinary Chinese words and phrases that pypinyin's dictionary holds."""
-    from pypinyin.phrases_dict import phrases_dict
-
-    return list(phrases_dict)
-
-
 def fold(syllable: str) -> str:
     """A syllable without the differences that southern speakers and quick typists do not make."""
     if syllable[:2] in ("zh", "ch", "sh"):
