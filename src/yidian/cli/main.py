@@ -13,6 +13,7 @@ from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import search
 from yidian.cli.search_evaluate import evaluate
+from yidian.cli.triage import triage
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
 
@@ -324,6 +325,28 @@ def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -
         measuring.print_search(figures)
 
 
+@bench.command("triage")
+@click.option(
+    "--judged",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="判定过的句子，例如 tests/data/red_flag_sentences.jsonl。",
+)
+@click.option("--sets", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True, help="随机回答几组。")
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_triage_command(judged: Path | None, sets: int, as_json: bool) -> None:
+    """红旗：在判定过的句子上的召回率和精确率，一段文字的 CPU，多答“是”会不会降级。"""
+    import json
+
+    from yidian.cli import bench_triage
+
+    figures = bench_triage.bench(judged, sets)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        bench_triage.print_triage(figures)
+
+
 main.add_command(questionnaire)
 search.add_command(evaluate)
 main.add_command(search)
+main.add_command(triage)

@@ -3,7 +3,7 @@
 import re
 
 _DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
-_N = r"(\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百几半]+)"
+_N = r"(?<![\d零〇一二两三四五六七八九十百])(\d{1,4}(?:\.\d)?|[零〇一二两三四五六七八九十百几半]{1,4})"  # bounded: linear
 _UNITS = {"分": 1.0, "小": 60.0, "钟": 60.0, "天": 1440.0, "个": 60.0}
 _TEMP = re.compile(
     r"(?<![\d.])(3[3-9]|4[0-3])(?:[.点](\d))?(\d?)(?:度(\d|[一二三四五六七八九半])?|℃|°c?)?(?![周岁\d个天片粒元块/号分年月楼层])"
@@ -31,6 +31,8 @@ def number(written: str) -> float:
         return float(written)
     if written == "半":
         return 0.5
+    if len(written) == 2 and _DIGIT.get(written[1], 0) == _DIGIT.get(written[0], 9) + 1:
+        written = written[0]  # 两三, 七八: the smaller
     written = written.replace("几", "三").replace("半", "")
     if "百" in written:
         head, _, tail = written.partition("百")

@@ -147,13 +147,13 @@ def compile_folder(folder: Path) -> dict:
     topics = {path: _parse(path) for path in _inputs(folder)[2:]}
     questions: dict[str, dict] = {}
     for path, topic in topics.items():
-        _only(path.name, "", topic, {"topic", "written", "questions", "rules"}, ("topic", "written", "rules"))
+        _only(path.name, "", topic, {"topic", "order", "written", "questions", "rules"}, ("topic", "order", "written", "rules"))
         for identifier, written in (topic.get("questions") or {}).items():
             if identifier in questions:
                 raise RuleError(path.name, f"问题 {identifier}", "这个编号用了两次。")
             questions[identifier] = _read_question(path.name, identifier, written, topic["topic"])
     rules: dict[str, dict] = {}
-    for path, topic in topics.items():
+    for path, topic in sorted(topics.items(), key=lambda each: each[1]["order"]):
         for written in topic["rules"]:
             rule = _read_rule(path.name, written, topic, questions, sources, concepts)
             if rule["id"] in rules:

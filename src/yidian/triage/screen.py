@@ -15,6 +15,7 @@ from yidian.triage.conditions import Condition, Truth, atoms_of, holds_for_age, 
 from yidian.triage.context import PRESENT, Context
 from yidian.triage.levels import urgency
 from yidian.triage.measures import measures
+from yidian.triage.phrases import FACTS
 from yidian.triage.rulebook import Rule, Rulebook, load
 
 _IGNORED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
@@ -72,14 +73,10 @@ def screen(
     plain, places = _plain(text, index.hans)
     hits = index.find(plain)
     numbers = measures(plain) if _NUMERIC.search(plain) else []
-    said = _Said(plain, hits, numbers, age, sex, pregnant)
     found = []
-    for rule, patterns, exclusions in index.rules:
-        finding = said.look_for(rule, patterns, exclusions)
-        if finding is not None:
-            start, end, status = finding
-            first, last = places[start], places[end - 1] + 1
-            found.append(Finding(rule.id, rule.level, (first, last), text[first:last], status))
+    for rule, (start, end, status) in _Said(plain, hits, numbers, age, sex, pregnant, index).findings():
+        first, last = places[start], places[end - 1] + 1
+        found.append(Finding(rule.id, rule.level, (first, last), text[first:last], status))
     found.sort(key=lambda finding: (finding.status != PRESENT, -urgency(finding.level), finding.span, finding.rule))
     present = [finding.level for finding in found if finding.status == PRESENT]
     return Screening(present[0] if present else None, tuple(found))
@@ -98,7 +95,7 @@ def _plain(text: str, hans: Mapping[int, str]) -> tuple[str, list[int] | range]:
 
 
 class _Index:
-    """The words of every concept by their first two characters, and the patterns of every rule."""
+    """The words of every concept by their first two characters, and the patterns of every rule by one of their terms."""
 
     def __init__(self, book: Rulebook):
         self.words: dict[str, list[str]] = {}
@@ -110,52 +107,129 @@ class _Index:
                     self.words.setdefault(word, []).append(concept)
                     lengths.setdefault(word[:2], set()).add(len(word))
                     continue
+                rest = tuple(
+                    (_by_first(word[place]), _by_first(word[place + 1])) for place in range(1, len(word), 2)
+                )
                 for head in word[0]:
-                    self.chains.setdefault(head, []).append((concept, word[1:]))
+                    self.chains.setdefault(head, []).append((concept, rest))
                     lengths.setdefault(head[:2], set()).add(len(head))
+        one = {start for start in lengths if len(start) == 1}
+        # a character that is a word by itself counts wherever it stands, whatever follows
         self.lengths = {start: tuple(sorted(each)) for start, each in lengths.items()}
-        self.ones = frozenset(start for start in self.lengths if len(start) == 1)
+        self.ones = frozenset(one)
         self.hans = book.hans
-        self.rules = [
-            (rule, [(_terms(p), p[1], p[2]) for p in rule.phrases], [(_terms(p), p[1], p[2]) for p in rule.exclusions])
-            for rule in book.rules.values()
-            if rule.phrases
-        ]
+        self.terms: list[tuple] = []
+        self.rules: list[Rule] = []
+        self.exclusions: list[list[_Pattern]] = []
+        self.patterns: list[tuple[int, _Pattern]] = []
+        self.triggers: dict[str, list[int]] = {}
+        self._numbered: dict[tuple, int] = {}
+        common = {concept: _commonness(words) for concept, words in book.concepts.items()}
+        for rule in book.rules.values():
+            if not rule.phrases:
+                continue
+            for phrase in rule.phrases:
+                pattern = self._pattern(phrase)
+                trigger = min(pattern[0], key=lambda term: sum(common.get(each, 0.5) for each in self.terms[term]))
+                for each in self.terms[trigger]:
+                    key = f"#{each[0]}" if isinstance(each, tuple) else f"#{each}" if each in FACTS else each
+                    self.triggers.setdefault(key, []).append(len(self.patterns))
+                self.patterns.append((len(self.rules), pattern))
+            self.exclusions.append([self._pattern(phrase) for phrase in rule.exclusions])
+            self.rules.append(rule)
+
+    def _pattern(self, phrase: tuple) -> "_Pattern":
+        terms, ordered, window = phrase
+        numbered = []
+        for term in terms:
+            if term not in self._numbered:
+                self._numbered[term] = len(self.terms)
+                self.terms.append(term)
+            numbered.append(self._numbered[term])
+        return tuple(numbered), ordered, window
 
     def find(self, text: str) -> dict[str, list[tuple[int, int]]]:
         """Where each concept stands in the text."""
         found: dict[str, list[tuple[int, int]]] = {}
         lengths, words, chains, ones = self.lengths, self.words, self.chains, self.ones
-        for start in range(len(text)):
-            two = text[start : start + 2]
-            for size in (*((1,) if two[0] in ones else ()), *(lengths.get(two, ()) if len(two) == 2 else ())):
+        for start, char in enumerate(text):
+            sizes = lengths.get(text[start : start + 2], _ONE if char in ones else _NO_SIZE)
+            if char in ones and sizes is not _ONE:
+                sizes = _ONE + sizes if len(text) > start + 1 else _ONE
+            for size in sizes:
                 word = text[start : start + size]
-                for concept in words.get(word, ()):
-                    found.setdefault(concept, []).append((start, start + size))
-                for concept, rest in chains.get(word, ()):
-                    end = _chain_end(text, start + size, rest)
-                    if end:
-                        found.setdefault(concept, []).append((start, end))
+                if len(word) < size:  # the text ends here
+                    break
+                if word in words:
+                    span = (start, start + size)
+                    for concept in words[word]:
+                        if concept in found:
+                            found[concept].append(span)
+                        else:
+                            found[concept] = [span]
+                if word in chains:
+                    for concept, rest in chains[word]:
+                        end = _chain_end(text, start + size, rest)
+                        if end:
+                            found.setdefault(concept, []).append((start, end))
+        if "nothing" in found:
+            _mask(found)
         return found
 
 
-def _terms(pattern) -> tuple:
-    return tuple(tuple(term) for term in pattern[0])
+def _mask(found: dict[str, list[tuple[int, int]]]) -> None:
+    """Takes away what stands inside a word that means something else: 血 in 血压, 抽 in 抽烟."""
+    covered = found.pop("nothing")
+    for concept in list(found):
+        left = [
+            (start, end)
+            for start, end in found[concept]
+            if not any(first <= start and end <= last and end - start < last - first for first, last in covered)
+        ]
+        if left:
+            found[concept] = left
+        else:
+            del found[concept]
+
+
+_Pattern = tuple[tuple[int, ...], bool, int]  # the numbers of its terms, whether in order, the window
+_ONE: tuple[int, ...] = (1,)
+_NO_SIZE: tuple[int, ...] = ()
+
+
+def _commonness(words) -> float:
+    """How often a concept will turn up, roughly: single characters are everywhere."""
+    return sum(20 if isinstance(word, str) and len(word) == 1 else 1 for word in words)
+
+
+def _by_first(words) -> dict[str, tuple[str, ...]]:
+    """Words by their first character, longest first; an empty word stands under the empty string."""
+    found: dict[str, list[str]] = {}
+    for word in sorted(words, key=len, reverse=True):
+        found.setdefault(word[:1], []).append(word)
+    return {first: tuple(each) for first, each in found.items()}
 
 
 def _chain_end(text: str, at: int, rest: tuple) -> int:
     """Where fillers and tail end; 0 when the tail does not come."""
-    for place in range(0, len(rest), 2):
-        fillers, tails = rest[place], rest[place + 1]
+    for fillers, tails in rest:
         for _ in range(_FILLERS + 1):
-            tail = next((tail for tail in tails if text.startswith(tail, at)), None)
-            if tail is not None:
-                at += len(tail)
-                break
-            filler = next((filler for filler in fillers if filler and text.startswith(filler, at)), None)
-            if filler is None:
-                return 0
-            at += len(filler)
+            first = text[at : at + 1]
+            for tail in tails.get(first, ()) if first else ():
+                if text.startswith(tail, at):
+                    at += len(tail)
+                    break
+            else:
+                for filler in fillers.get(first, ()) if first else ():
+                    if text.startswith(filler, at):
+                        at += len(filler)
+                        break
+                else:
+                    if "" not in tails:
+                        return 0
+                    break
+                continue
+            break
         else:
             return 0
     return at
@@ -167,34 +241,48 @@ def _index(book: Rulebook) -> _Index:
 
 
 class _Said:
-    """One text with what was found in it, asked rule by rule."""
+    """One text with what was found in it."""
 
-    def __init__(self, text: str, hits: dict, numbers: list, age, sex, pregnant):
-        self.text, self.hits, self.numbers = text, hits, numbers
+    def __init__(self, text: str, hits: dict, numbers: list, age, sex, pregnant, index: _Index):
+        self.text, self.hits, self.numbers, self.index = text, hits, numbers, index
         ages = [value for name, value, _, _ in numbers if name == "age"]
         self.age = age if age is not None else ages[0] if ages else 0.05 if "newborn" in hits else None
         self.sex = sex
         self.pregnant = pregnant if pregnant is not None else (True if "pregnancy" in hits else None)
         self._context: Context | None = None
-        self._terms: dict[tuple, list[tuple[int, int]]] = {}
+        self._terms: dict[int, list[tuple[int, int]] | bool] = {}
 
-    def look_for(self, rule: Rule, patterns: list, exclusions: list) -> tuple[int, int, str] | None:
-        """Where the rule is found, and its status: present before any other."""
-        if rule.who is not None and self._does_not_concern(rule.who):
-            return None
-        best = None
-        for pattern in patterns:
+    def findings(self) -> Iterator[tuple[Rule, tuple[int, int, str]]]:
+        """Each rule that the text names, with where and how: present before any other."""
+        index = self.index
+        keys = [*self.hits, *{f"#{name}" for name, *_ in self.numbers}, *(f"#{name}" for name in FACTS if self._fact(name))]
+        if self.age is not None:
+            keys.append("#age")
+        chosen = {place for key in keys for place in index.triggers.get(key, ())}
+        best: dict[int, tuple[int, int, str]] = {}
+        excluded: dict[int, list] = {}
+        concerned: dict[int, bool] = {}
+        for place in sorted(chosen):
+            number, pattern = index.patterns[place]
+            if number in best and best[number][2] == PRESENT:
+                continue
+            rule = index.rules[number]
             for start, end, status in self._matches(pattern, rule):
-                if any(
-                    first - _AWAY <= end and start <= last + _AWAY
-                    for exclusion in exclusions
-                    for first, last, _ in self._matches(exclusion, None)
-                ):
+                if number not in concerned:
+                    concerned[number] = rule.who is None or not self._does_not_concern(rule.who)
+                    excluded[number] = [
+                        span for exclusion in index.exclusions[number] for span in self._matches(exclusion, None)
+                    ]
+                if not concerned[number]:
+                    break
+                if any(first - _AWAY <= end and start <= last + _AWAY for first, last, _ in excluded[number]):
                     continue
                 if status == PRESENT:
-                    return start, end, status
-                best = best or (start, end, status)
-        return best
+                    best[number] = (start, end, status)
+                    break
+                best.setdefault(number, (start, end, status))
+        for number in sorted(best):
+            yield index.rules[number], best[number]
 
     def _does_not_concern(self, who: Condition) -> bool:
         known: dict[Condition, Truth] = {}
@@ -209,7 +297,7 @@ class _Said:
             known[atom] = value
         return not truth(who, known, 1)[1]
 
-    def _matches(self, pattern: tuple, rule: Rule | None) -> Iterator[tuple[int, int, str]]:
+    def _matches(self, pattern: _Pattern, rule: Rule | None) -> Iterator[tuple[int, int, str]]:
         terms, ordered, window = pattern
         spans = []
         for term in terms:
@@ -228,25 +316,30 @@ class _Said:
                 start, end = min(span[0] for span in chosen), max(span[1] for span in chosen)
                 yield start, end, PRESENT if rule is None else self._status(chosen, rule)
 
-    def _where(self, term: tuple) -> list[tuple[int, int]] | bool:
-        """Where one of a term's alternatives stands; True when a fact of the person meets it."""
-        if term in self._terms:
-            return self._terms[term]
+    def _where(self, term: int) -> list[tuple[int, int]] | bool:
+        """Where one of a term's alternatives stands, in order; True when a fact of the person meets it."""
+        if term not in self._terms:
+            self._terms[term] = self._look_up(self.index.terms[term])
+        return self._terms[term]
+
+    def _look_up(self, alternatives: tuple) -> list[tuple[int, int]] | bool:
+        if len(alternatives) == 1 and alternatives[0] in self.hits:
+            return self.hits[alternatives[0]]
         found: set[tuple[int, int]] = set()
-        for alternative in term:
+        for alternative in alternatives:
             if isinstance(alternative, tuple):
                 name, sign, bound = alternative
                 found |= {(s, e) for n, v, s, e in self.numbers if n == name and _COMPARE[sign](v, bound)}
                 if name == "age" and self.age is not None and _COMPARE[sign](self.age, bound):
-                    self._terms[term] = True  # ty: ignore
                     return True
-            elif self._fact(alternative):
-                self._terms[term] = True  # ty: ignore
-                return True
+            elif alternative in FACTS:
+                if self._fact(alternative):
+                    return True
+                if alternative == "child":
+                    found.update(self.hits.get("child", ()))
             else:
-                found |= set(self.hits.get(alternative, ()))
-        self._terms[term] = sorted(found)
-        return self._terms[term]
+                found.update(self.hits.get(alternative, ()))
+        return sorted(found)
 
     def _fact(self, name: str) -> bool:
         if name == "pregnant":
@@ -259,7 +352,8 @@ class _Said:
 
     def _status(self, chosen: list[tuple[int, int]], rule: Rule) -> str:
         if self._context is None:
-            spans = sorted({span for spans in self.hits.values() for span in spans})
+            # words of the lexicon that hold a 没 or 不 of their own (喘不过气) deny nothing that follows
+            spans = sorted({span for concept, spans in self.hits.items() if concept[0] != "=" for span in spans})
             self._context = Context(self.text, spans)
         for start, end in chosen:
             status = self._context.status(start, end, rule.even_if_over, rule.fear_counts)
