@@ -154,6 +154,8 @@ def every_page(page):
     yield "self-test: not excluded"
     show_self_test(page, "yejian-tuichoujin", 0)
     yield "self-test: stopped"
+    show_self_test(page, "wo-gai-zenme-ban", -1, 1)
+    yield "self-test: a topic a row"
     show_report_error(page)
     yield "report with an error"
 
@@ -541,6 +543,23 @@ def test_both_ways_through_show_the_same_words(visit, slug, choices):
         page.get_by_role("button", name="看结果").click()
         page.wait_for_selector("[data-stage=result]")
     assert texts_of(with_scripts) == texts_of(without) and len(texts_of(without)) > 10
+
+
+def test_the_general_check_shows_the_same_words_both_ways(visit):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        show_self_test(page, "wo-gai-zenme-ban", -1, -1, -1)
+        page.locator("input[type=radio]").nth(3).check()
+        for stage, button in [("question", "其余都没有"), ("question", "其余我不确定"), ("review", "看结果")]:
+            page.wait_for_selector(f"[data-stage={stage}]")
+            page.get_by_role("button", name=button).click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without)
+    assert "今天就去看医生" in texts_of(without)[1]
+    show_self_test(with_scripts, "wo-gai-zenme-ban", -1, 1)
+    with_scripts.get_by_role("button", name="其余都没有").click()
+    with_scripts.get_by_role("button", name="看结果").click()
+    assert "自己可以做的" in texts_of(with_scripts)[1]
 
 
 # ---- sizes ----

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from html import unescape
 
+import content
 import pytest
 
 from yidian.questionnaire.enablement import enabled
@@ -327,6 +328,16 @@ def test_what_is_refused(client):
     assert client.post("/self-tests/phq-9/", {}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
+def test_the_script_is_small_and_only_where_it_is_needed(client):
+    html = client.get("/self-tests/phq-9/").content.decode()
+    address = re.search(r'src="(/assets/selftest\.[0-9a-f]+\.js)"', html)[1]
+    script = client.get(address).content
+    assert 10_000 < len(script) < 30_000
+    assert not re.search(rb"^ |^//", script, re.MULTILINE), "indentation and comments stay behind"
+    for path in ("/", "/self-tests/"):
+        assert address not in client.get(path).content.decode()
+
+
 def test_answers_in_the_address_are_not_read(client):
     html = client.get("/self-tests/phq-9/?a.phq9-9=3&go=result").content.decode()
     assert stage(html) == "intro" and "flag-card" not in html
@@ -340,3 +351,33 @@ def test_nothing_that_was_answered_is_logged_or_stored(client, caplog, django_as
         reader.press(go="result")
     assert stage(reader.html) == "result"
     assert not caplog.records
+
+
+def test_self_tests_are_linked_from_where_readers_are(client):
+    about = content.condition("yejian-tuichoujin", "夜里腿抽筋")
+    content.article("yejian", "夜里腿为什么抽筋", about=about)
+    content.condition("biede", "别的病")
+    link = 'href="{}/self-tests/yejian-tuichoujin/"'
+    for path in ("/conditions/yejian-tuichoujin/", "/articles/yejian/"):
+        assert link.format("") in client.get(path).content.decode(), path
+        assert link.format("/zh-hant") in client.get(f"/zh-hant{path}").content.decode(), path
+    assert link.format("") not in client.get("/conditions/biede/").content.decode()
+    home = client.get("/").content.decode()
+    sitemap = client.get("/sitemaps/pages-0.xml").content.decode()
+    for test in self_tests().values():
+        assert f'href="{test.url}"' in home and f"{test.url}</loc>" in sitemap
+    page = client.get("/self-tests/yejian-tuichoujin/").content.decode()
+    assert 'href="/conditions/yejian-tuichoujin/"' in page
+
+
+def test_the_guide_that_follows_is_one_of_the_starter_and_is_not_shown_beside_a_red_flag(client):
+    starter = FOLDER.parent.parent / "starter/bundle"
+    for test in self_tests().values():
+        assert "guide" not in test.sidecar or (starter / f"guides/{test.sidecar['guide']}.md").is_file()
+        for condition in test.sidecar.get("about", ()):
+            assert (starter / f"conditions/{condition}.md").is_file()
+    content.guide("liangzhou-shuiqian-lashen", "两周睡前拉伸计划")
+    link = 'href="/guides/liangzhou-shuiqian-lashen/"'
+    assert link in client.get("/self-tests/yejian-tuichoujin/").content.decode()
+    reader = start(client, "yejian-tuichoujin").answer("dark-urine", "yes")
+    assert stage(reader.html) == "result" and link not in reader.html

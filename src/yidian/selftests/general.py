@@ -119,7 +119,7 @@ def documents() -> tuple[dict, dict]:
             {"url": f"http://hl7.org/fhir/StructureDefinition/{name}", "valueDecimal": limit}
             for name, limit in (("minValue", 0), ("maxValue", 120))
         ],
-        "text": "不舒服的人多少岁？不到 1 岁写小数，3 个月是 0.25。",
+        "text": "不舒服的人几岁？（不到 1 岁写小数，3 个月是 0.25）",
         "type": "decimal",
     }
     sexes = _options(("female", "女"), ("male", "男"), ("unsure", "不方便说"))

@@ -21,9 +21,9 @@ def _style_files() -> list[Path]:
 
 
 def _self_test_script() -> bytes:
-    """The engine and its page in one file, without indentation: 4 kB of 31 that only people need."""
+    """The engine and its page in one file, without the indentation and comments that only people need: 5 kB of 34."""
     files = [(_STATIC / name).read_text("utf-8") for name in ("selftest.js", "selftest-page.js")]
-    return re.sub(r"^ +", "", "".join(files), flags=re.MULTILINE).encode()
+    return re.sub(r"^ *//.*\n|^ +", "", "".join(files), flags=re.MULTILINE).encode()
 
 
 @cache

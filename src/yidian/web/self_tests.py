@@ -25,7 +25,7 @@ from yidian.questionnaire.scoring import (
 from yidian.selftests.library import KINDS, SelfTest, self_tests
 from yidian.web import jsonld, queries
 from yidian.web.faults import fault_page, read_only
-from yidian.web.pages import HANT_PREFIX, page_context, render
+from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
 
 LABEL = "自测"
@@ -38,6 +38,8 @@ LEVEL_WORDS = {
 }
 # A fired rule from this level on ends the test at once: the next question could cost minutes that count.
 STOPPING = {"emergency", "emergency_call"}
+# Of what could not be excluded the most urgent are shown: a reader who is sure of nothing would get two hundred.
+MAX_OPEN = 12
 _READ = {
     "text": "",
     "abstract": "只读到摘要",
@@ -49,9 +51,9 @@ _WHOLE = re.compile(r"\d{1,4}")
 # Everything the page says while a test runs, for the server's pages and the browser's engine alike.
 WORDS = {
     "progress": "第 {n} 题，共 {m} 题",
-    "progress_steps": "第 {n} 步，共 {m} 步",
+    "progress_steps": "第 {n} 步",
     "next": "下一题",
-    "back": "上一题",
+    "back": "退回上一步",
     "leave": "回到介绍",
     "skip": "先跳过这一题",
     "rest_no": "其余都没有，下一步",
@@ -73,7 +75,8 @@ WORDS = {
     "because": "因为您答了：",
     "open_title": "还没有排除的情况",
     "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
-    "open_if": "如果有，",
+    "open_if": "如果有，{level}。",
+    "open_more": "另外还有 {n} 种情况没有排除。",
     "no_flags": "您的回答里没有命中这里问到的危险信号。这不等于没有病：症状加重，或者您放心不下，就去看医生。",
     "no_level": "这些答案不足以说明要不要看医生。症状让您担心，就约医生看看。",
     "level": "建议：",
@@ -98,11 +101,6 @@ WORDS = {
 }
 
 
-def _crumbs(prefix: str, *, inside: bool) -> list[dict]:
-    steps = [("首页", "/"), *([(LABEL, "/self-tests/")] if inside else [])]
-    return [{"name": name, "url": prefix + path} for name, path in steps]
-
-
 def row(test: SelfTest, prefix: str) -> dict:
     """A self-test as lists show it."""
     return {"name": test.title, "description": test.description, "url": prefix + test.url, "kind_label": LABEL}
@@ -117,7 +115,7 @@ def listing(request, hant: bool = False) -> HttpResponse:
         hant=hant,
         title=_(LABEL),
         description=_("几道题，看看现在该怎么办。答案不保存，不上传。筛查不是诊断。"),
-        breadcrumb=_crumbs(prefix, inside=False),
+        breadcrumb=crumbs(prefix),
     )
     page["jsonld"] = jsonld.page(page)
     groups = [
@@ -230,6 +228,7 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         for code, band in found["bands"].items()
     ]
     fired = _fired(test, found)
+    open_rules = sorted(found["not_excluded"], key=lambda rule: -LEVELS.index(rule["level"]))
     if stopped:
         fired = [rule for rule in fired if rule["level"] in STOPPING]
     change = None if stopped else smallest_change(test.form, answers)
@@ -242,9 +241,8 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         "asks_flags": bool(test.sidecar.get("red_flags")),
         "fired": fired,
         "bands": bands,
-        "open": []
-        if stopped
-        else [rule | {"level_words": LEVEL_WORDS[rule["level"]]} for rule in found["not_excluded"]],
+        "open": [rule | {"level_words": LEVEL_WORDS[rule["level"]]} for rule in open_rules[:MAX_OPEN]],
+        "open_more": max(0, len(open_rules) - MAX_OPEN),
         "level": found["level"],
         "level_words": LEVEL_WORDS.get(found["level"] or "", ""),
         "explanation": [] if stopped else found["explanation"],
@@ -287,13 +285,14 @@ def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
 
 def definition(test: SelfTest, *, hant: bool) -> Markup:
     """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
-    kept = ("kind", "instructions", "scores", "bands", "red_flags", "fixed")
+    kept = ("kind", "instructions", "scores", "bands", "red_flags", "otherwise", "fixed")
     document = {
         "questionnaire": test.form.questionnaire,
         "sidecar": {key: test.sidecar[key] for key in kept if key in test.sidecar},
         "words": WORDS,
         "levels": LEVEL_WORDS,
         "stopping": sorted(STOPPING),
+        "maxOpen": MAX_OPEN,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=float)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -307,7 +306,7 @@ def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200
         hant=hant,
         title=test.title,
         description=test.description,
-        breadcrumb=_crumbs(prefix, inside=True),
+        breadcrumb=crumbs(prefix, (LABEL, "/self-tests/")),
     )
     if tags is None:
         page["robots"] = "noindex"

@@ -19,8 +19,10 @@ from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.richtext import clean_text, is_local_path
 from yidian.readership.models import most_viewed
 from yidian.related.reading import further_reading, question_cards
+from yidian.selftests.library import about as self_tests_about
+from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
-from yidian.web import jsonld, queries, red_flags
+from yidian.web import jsonld, queries, red_flags, self_tests
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 
@@ -59,6 +61,9 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
     for role in ("author", "reviewer"):
         if row[f"{role}__slug"]:
             tags.append(f"doctor:{row[f'{role}__slug']}")
+    # what a page is about, for the self-tests beside it; the page of a condition is about itself
+    subject = row["slug"] if section == "conditions" else row.get("about__slug")
+    page["self_tests"] = [self_tests.row(test, prefix) for test in self_tests_about(subject)]
     return row, entry, about, page, tags
 
 
@@ -463,6 +468,7 @@ def home(request, hant: bool = False):
         recently_label=_("最近审核") if reviewed else _("最近发布"),
         most_read=queries.most_read(most_viewed, prefix),
         guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        self_tests=[self_tests.row(test, prefix) for test in every_self_test().values()],
         featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
     )
 

@@ -7,7 +7,7 @@
   const block = document.getElementById("self-test-definition");
   const place = document.getElementById("self-test");
   if (!block || !place) return;
-  const { questionnaire, sidecar, words, levels, stopping } = JSON.parse(block.textContent);
+  const { questionnaire, sidecar, words, levels, stopping, maxOpen } = JSON.parse(block.textContent);
   const form = prepare(questionnaire, sidecar);
   const intro = [...place.childNodes];
   const about = document.querySelector(".self-test__about");
@@ -255,10 +255,12 @@
           make("p", null, row.text)));
       }
       if (found.not_excluded.length) {
+        const open = [...found.not_excluded].sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
         page.append(section(words.open_title, make("p", null, words.open_text),
-          make("ul", { class: "dots-list" }, found.not_excluded.map((rule) =>
+          make("ul", { class: "dots-list" }, open.slice(0, maxOpen).map((rule) =>
             make("li", null, rule.because.map((each) => each.question),
-              make("b", null, words.open_if + levels[rule.level]), rule.message)))));
+              make("b", null, fill(words.open_if, { level: levels[rule.level] })), rule.message))),
+          open.length > maxOpen ? make("p", null, fill(words.open_more, { n: open.length - maxOpen })) : ""));
       } else if ((sidecar.red_flags || []).length && !fired.length) {
         page.append(make("p", null, words.no_flags));
       }
