@@ -68,8 +68,17 @@ class Engine:
         `understood` saves understanding it again.
         """
         terms = query_terms(self.index, weighted_tokens(understood or self.understand(query)))
+        return self._found(terms, limit, tags)
+
+    def _found(self, terms: list[Term], limit: int, tags: Sequence[Sequence[str]]) -> list[Found]:
         hits = self.index.search(terms, limit=min(limit, CANDIDATES), tags=tags)
         return [Found(*hit.key.split(":", 1), hit.score, tuple(hit.payload.decode().split())) for hit in hits]
+
+    def alike(self, text: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
+        """The documents whose words and terms are most like a text's, itself among them; nothing in it is corrected."""
+        text = text[:MAX_QUERY]
+        tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
+        return self._found(query_terms(self.index, dict.fromkeys(tokens, 1.0)), limit, tags)
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:
         """The keys of documents indexed under a term or holding any of its words; at most MOST_SPEAKING for each."""
