@@ -13,6 +13,7 @@ from yidian.related.subjects import (
     SAME,
     SAME_QUESTION,
     SISTER,
+    TOUCHED,
     Subject,
     World,
     bigrams,
@@ -25,6 +26,8 @@ from yidian.zh.sentences import plain
 
 # A page shows this many, the seed page's number; more are behind the condition's own page.
 FURTHER_READING = 16
+# Beside what only touches the subject, this many rows at most, the closest by their words.
+TOUCHING = 3
 # Candidates by their words; behind them the subject is another one in all but 1 % of the rows of the judged sample.
 ALIKE = 60
 # Candidates by their condition: the newest of each kind about it, and of those that touch it.
@@ -59,12 +62,14 @@ def choose(kind: str, pk: int, engine: Engine, known: World) -> list[Chosen]:
             close = closeness(one, other, known)
             if close is None or _is_shown_anyway(one, other):
                 continue
-            far_apart = not (one.parts & other.parts)
+            far_apart = one.parts != other.parts and not one.parts & other.parts
             day = other.day.toordinal() if other.day else 0
             order = (close[0], far_apart, -likeness.get(other.key, 0.0), -day, other.kind, -other.pk)
             ranked.append((order, other, why(one, other, close, known)))
     ranked.sort(key=lambda each: each[0])
-    return [Chosen(*other.key, reason) for other, reason in _once(one, [each[1:] for each in ranked])]
+    touching = [each for each in ranked if each[0][0] == TOUCHED]
+    kept = [each[1:] for each in ranked if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
+    return [Chosen(*other.key, reason) for other, reason in _once(one, kept)]
 
 
 def _is_shown_anyway(one: Subject, other: Subject) -> bool:
@@ -129,8 +134,8 @@ def why(one: Subject, other: Subject, close: tuple, known: World) -> str:
         return f"同一类里的：{name}"
     if other.kind == "condition":
         return f"相关的病症：{name}"
-    touched = min((topic for topic in one.topics if topic in other.touches), default=topic)
-    return f"也讲到{known.name(touched)}"
+    touched = [topic for topic in one.topics if topic in other.touches]
+    return f"也讲到{known.name(touched[0])}" if touched else f"讲这里提到的{name}"
 
 
 def _once(one: Subject, ranked: list[tuple[Subject, str]]) -> list[tuple[Subject, str]]:

@@ -1,12 +1,13 @@
 """What an entry is about, and whether two entries may stand beside each other.
 
 The rule is the same from both sides. Two entries go together when they are about the same condition or name the same
-disease or symptom; when they are about a condition and its narrower form; when the editors tied their conditions and
-both are forms of one, or a title names what the other is about, or one is that condition's own page. Never when they
+disease or symptom; when they are about a condition and its narrower form; and when the editors tied their conditions
+and both are forms of one, or a title names what the other is about, or both are pages of conditions. Never when they
 speak of different parts of the body, unless the condition itself spans both. Words in common are not enough: 肌肉痉挛,
 面肌痉挛 and 喉痉挛 share one and are three things.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,10 +26,13 @@ KINDS: dict[str, type[Entry]] = {model.kind: model for model in (Condition, Arti
 
 # How close two subjects are, closest first.
 SAME_QUESTION, SAME, NARROWER, BROADER, SISTER, TOUCHED = range(6)
-# Titles that share this much of their bigrams ask the same: 腿抽筋是缺钙吗 and 腿抽筋是不是缺钙 share 0.56.
-SAME_TITLE = 0.55
+# Titles that share this much of their bigrams ask the same. 肌肉痉挛是什么感觉 and 肌肉痉挛是什么意思 share 0.6.
+SAME_TITLE = 0.7
 # Of what a patient wrote, the beginning says what it is about.
-MAX_LEAD = 400
+MAX_LEAD = 160
+# What sets one form of a disease apart: 酒精性肝炎 and 黄疸型肝炎 are two diseases that the vocabulary may know as one.
+_QUALIFIED = re.compile(r"([\u3400-\u9fff]{2}[性型])$")
+_NO_QUALIFIER = re.compile(r"[急慢突复发期良恶]性$")
 # 全身 is every part and none.
 _NO_PART = BodyPart.Region.WHOLE
 
@@ -110,7 +114,8 @@ class Subject:
     day: date | None
     about: int | None
     topics: frozenset[int | str]
-    named: frozenset[int | str]  # topics that the title names
+    named: frozenset[int | str]  # terms of any category that the title names
+    forms: frozenset[str]  # what the title says of its topics: 酒精性
     touches: frozenset[int]
     parts: frozenset[int]
 
@@ -163,32 +168,46 @@ def subjects(kind: str, ids: Iterable[int], known: World) -> dict[int, Subject]:
 
 
 def _subject(known: World, own: tuple, about: int | None, related: set[int], parts: set[int]) -> Subject:
-    name, lead = own[2], own[3]
-    topics, named_parts = _named(known, name)
-    named = topics
+    title = _Named(known, own[2])
+    topics, named_parts = title.diseases or title.symptoms, title.parts
     if not topics or not named_parts:
-        lead_topics, lead_parts = _named(known, lead)
-        topics, named_parts = topics or lead_topics, named_parts or lead_parts
+        # Of the symptoms in an account none is what it asks about; a disease in it most often is.
+        lead = _Named(known, own[3])
+        topics, named_parts = topics or lead.diseases, named_parts or lead.parts
     return Subject(
         *own,
         about=about,
-        topics=frozenset([about]) if about else topics,
-        named=named,
+        topics=frozenset([about]) if about else frozenset(topics),
+        named=frozenset(title.terms),
+        forms=frozenset() if about else frozenset(title.forms),
         touches=frozenset(pk for pk in related if pk in known.conditions),
-        parts=known.sharpest(parts) or named_parts,
+        parts=known.sharpest(parts or named_parts),
     )
 
 
-def _named(known: World, text: str) -> tuple[frozenset[int | str], frozenset[int]]:
-    """The diseases that a text names, its symptoms when it names none; and its parts of the body."""
-    found: dict[str, set] = defaultdict(set)
-    for mention in known.lexicon.find(text):
-        if mention.category == "body_part":
-            found["body_part"].add(mention.slug)
-        elif mention.how != "inside":
-            found[mention.category].add(known.condition_of.get(mention.slug, mention.slug))
-    parts = known.sharpest(known.part_of[slug] for slug in found["body_part"] if slug in known.part_of)
-    return frozenset(found["disease"] or found["symptom"]), parts
+class _Named:
+    """What a text names, sorted."""
+
+    def __init__(self, known: World, text: str):
+        self.diseases: set[int | str] = set()
+        self.symptoms: set[int | str] = set()
+        self.terms: set[int | str] = set()
+        self.parts: set[int] = set()
+        self.forms: set[str] = set()
+        for mention in known.lexicon.find(text):
+            if mention.category == "body_part":
+                if mention.slug in known.part_of:
+                    self.parts.add(known.part_of[mention.slug])
+            elif mention.how != "inside" and mention.category != "population":
+                topic = known.condition_of.get(mention.slug, mention.slug)
+                self.terms.add(topic)
+                if mention.category == "disease":
+                    self.diseases.add(topic)
+                    form = _QUALIFIED.search(text[: mention.start])
+                    if form and not _NO_QUALIFIER.search(form[1]):
+                        self.forms.add(form[1])
+                elif mention.category == "symptom":
+                    self.symptoms.add(topic)
 
 
 def closeness(one: Subject, other: Subject, known: World) -> tuple[int, int | str | None] | None:
@@ -196,7 +215,9 @@ def closeness(one: Subject, other: Subject, known: World) -> tuple[int, int | st
     if one.key == other.key:
         return None
     found = _relation(one, other, known)
-    if jaccard(one.title, other.title) >= SAME_TITLE and (found or not one.topics or not other.topics):
+    if found is None and ((one.topics and other.topics) or not one.named & other.named):
+        return None
+    if jaccard(one.title, other.title) >= SAME_TITLE:
         found = SAME_QUESTION, found[1] if found else None
     if found is None or _fit(one, other, known, found):
         return found
@@ -206,6 +227,8 @@ def closeness(one: Subject, other: Subject, known: World) -> tuple[int, int | st
 def _relation(one: Subject, other: Subject, known: World) -> tuple[int, int | str] | None:
     common = one.topics & other.topics
     if common:
+        if one.forms and other.forms and not one.forms & other.forms:
+            return None
         return SAME, min(common, key=str)
     relations = []
     for a in one.topics:
@@ -221,7 +244,7 @@ def _relation(one: Subject, other: Subject, known: World) -> tuple[int, int | st
                 continue
             elif mine.broader and mine.broader == theirs.broader:
                 relations.append((SISTER, b))
-            elif "condition" in (one.kind, other.kind) or a in other.named or b in one.named:
+            elif one.kind == other.kind == "condition" or a in other.named or b in one.named:
                 # A tie alone is too wide: a guide for a clot warns of what not to do for a cramp, and is not about it.
                 relations.append((TOUCHED, b))
     return min(relations, default=None)
