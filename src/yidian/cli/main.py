@@ -11,7 +11,7 @@ import click
 import yidian
 from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
-from yidian.cli.search import search
+from yidian.cli.search import related, search
 from yidian.cli.search_evaluate import evaluate
 from yidian.cli.triage import triage
 from yidian.cli.words import Failure, no_traceback, progress
@@ -243,13 +243,15 @@ def _check_installation(deploy: bool) -> None:
 
 @main.command()
 def reindex() -> None:
-    """重建一切能从数据库重建的东西：公开页面、检索用的名称和索引、缓存。旧的索引用到新的建好为止。"""
+    """重建一切能从数据库重建的东西：公开页面、检索用的名称和索引、延展阅读、缓存。旧的索引用到新的建好为止。"""
     prepare()
     from yidian.editorial.actions import rebuild
+    from yidian.related import upkeep
     from yidian.search.library import library
 
     click.echo(f"已重建 {rebuild(progress)} 条。")
     click.echo(f"检索索引里有 {library().build(progress)} 条。")
+    click.echo(f"延展阅读配好了 {upkeep.rebuild(progress)} 页。")
 
 
 @main.command()
@@ -350,3 +352,4 @@ main.add_command(questionnaire)
 search.add_command(evaluate)
 main.add_command(search)
 main.add_command(triage)
+main.add_command(related)
