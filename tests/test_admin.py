@@ -733,3 +733,19 @@ def test_every_kind_keeps_a_claim_of_its_own_models():
 
     assert {f"{model._meta.app_label}/{model._meta.model_name}" for model in publishable_models()} == set(KINDS)
     assert {Article, ActionGuide, Claim, Question} <= set(publishable_models())
+
+
+def test_long_lists_say_where_they_end(root, crowd, monkeypatch):
+    monkeypatch.setattr("yidian.publication.admin.MAX_LISTED", 299)
+    listing = url("encyclopedia/condition")
+    chooser = "/admin/snippets/choose/encyclopedia/condition/results/?q=病"
+    for where in (listing, listing + "?p=10", listing + "?q=病", chooser):
+        assert "299+" in root.get(where).content.decode()
+    assert "实际更多" in root.get(listing + "?q=病").content.decode()
+    assert len(re.findall(r'id="snippet_\d+_title"', root.get(listing + "?p=11").content.decode())) == 29
+    monkeypatch.setattr("yidian.publication.admin.MAX_LISTED", 300)
+    for where in (listing, listing + "?q=病", chooser):
+        page = root.get(where).content.decode()
+        assert "300+" not in page
+        assert "300" in page
+        assert "实际更多" not in page

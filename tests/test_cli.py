@@ -303,7 +303,7 @@ def test_reindex_renews_every_page():
     Name.objects.all().delete()
     assert "yidian reindex" in yidian("check").stdout
     done = yidian("reindex")
-    assert (done.exit_code, bool(re.fullmatch(r"已重建 \d+ 条。\n", done.stdout))) == (0, True)
+    assert (done.exit_code, bool(re.fullmatch(r"已重建 \d+ 条。\n检索索引里有 \d+ 条。\n", done.stdout))) == (0, True)
     assert not Article.objects.filter(rendered=None).exists()
     assert Name.objects.count() > 10
 

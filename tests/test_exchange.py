@@ -18,13 +18,21 @@ from yidian.answers.models import Answer, Question
 from yidian.editorial.models import Correction, Illustration
 from yidian.encyclopedia.models import Article, Condition
 from yidian.evidence.models import Appearance, Source
-from yidian.exchange.archive import BundleError, open_bundle
+from yidian.exchange.archive import BundleError, open_bundle, write_bundle
 from yidian.exchange.bundle import export_bundle, import_bundle, remove_brought
 from yidian.exchange.check import check_bundle
 from yidian.exchange.documents import KINDS, read_file, written_document, written_list
-from yidian.exchange.markdown import MarkdownError, canonical_html, html_to_markdown, markdown_to_html
+from yidian.exchange.markdown import (
+    MarkdownError,
+    blocks_of_html,
+    canonical_html,
+    html_of_blocks,
+    html_to_markdown,
+    markdown_to_html,
+)
 from yidian.exchange.models import ImportedRecord
 from yidian.exchange.pictures import picture_fault
+from yidian.exchange.yaml_text import read_yaml, written_word
 from yidian.people.models import Credential, Hospital, Physician
 from yidian.publication.richtext import clean_html
 from yidian.terms.models import GlossaryTerm
@@ -87,6 +95,21 @@ def test_stored_text_survives_markdown(written):
     # canonical means: what a reader reads is still all there
     shown = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", html.unescape(clean_html(written)).replace("\xa0", "")))
     assert shown or not re.sub(r"\s", "", html_to_markdown(stored).replace("\xa0", ""))
+
+
+SIMPLE = st.text(alphabet="痛，。：:、 a1(/;=~-…—“！#&*<[_\u3000", max_size=6).map("腿{}".format)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SIMPLE, min_size=1, max_size=3))
+def test_what_is_written_without_a_parser_is_what_a_parser_makes_of_it(lines):
+    stored = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    assert canonical_html(stored) == html_of_blocks(blocks_of_html(stored))
+    assert markdown_to_html(html_to_markdown(stored)) == canonical_html(stored)
+    for line in lines:
+        line = line.strip(" ")
+        assert read_yaml(f"a: {written_word(line)}").value["a"].value == line
+        assert read_yaml(f"[{written_word(line, in_flow=True)}, b]").value[0].value == line
 
 
 @settings(max_examples=600, deadline=None)
@@ -305,6 +328,26 @@ def test_zips_that_are_broken_doubled_or_locked_are_refused(tmp_path):
         pass
     with pytest.raises(BundleError, match="没有找到"), open_bundle(tmp_path / "nothing"):
         pass
+
+
+def test_a_zip_of_many_files_and_of_more_than_four_gigabytes_is_whole(tmp_path):
+    path = tmp_path / "a.zip"
+    with write_bundle(path) as writer:
+        writer.write("bundle.yaml", HEADER.encode())
+        for number in range(66_000):
+            writer.write(f"questions/q{number:05}.md", b"q%d" % number)
+        writer.file.flush()
+        # a hole, which takes no room on the disk
+        writer.at += 5 << 30
+        writer.file.seek(writer.at)
+        writer.write("redirects.yaml", b"far")
+    with open_bundle(path) as files:
+        assert len(files.names) == 66_002
+        assert files.read("questions/q65999.md") == b"q65999"
+        assert files.read("redirects.yaml") == b"far"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.getinfo("redirects.yaml").header_offset > 5 << 30
+        assert archive.getinfo("bundle.yaml").external_attr >> 16 == stat.S_IFREG | 0o644
 
 
 def test_a_zip_that_understates_its_size_is_cut_off(tmp_path):
@@ -732,3 +775,57 @@ def test_linting_finds_what_an_author_should_change(tmp_path):
     assert "error articles/datui-jirou-jingluan-de-zhuyao-yuanyin.md:" in said
     for part in ("/conditions/meiyou/ 打不开", "没有就医建议", "没有一处出处", "请拆成短句"):
         assert part in said
+
+
+HARD = """---
+name: 腿为什么抽筋
+description: {description}
+care_advice:
+  - level: self_care
+    heading: 在家可以做的
+    items:
+      - {item}
+date_published: 2026-01-01
+review_due: 2027-01-01
+---
+
+## 原因 {{causes}}
+
+抽筋时，{body}[^general].
+"""
+GLOSSARY = "- slug: feichangji\n  name: 腓肠肌\n  definition: 小腿后面的大块肌肉。\n"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, []),
+        ({"body": "比目鱼肌绷紧"}, ["15 “比目鱼肌”"]),
+        ({"body": "腓肠肌绷紧"}, []),
+        ({"body": "[比目鱼肌](/)绷紧，比目鱼肌痛"}, ["15 “比目鱼肌”"]),
+        ({"body": "比目鱼肌（小腿深处的肌肉）绷紧，比目鱼肌痛"}, []),
+        ({"body": "小腿深处的肌肉（比目鱼肌）绷紧"}, []),
+        ({"body": "小腿深处的这块肉叫“比目鱼肌”"}, []),
+        ({"body": "查 EMG 和 CT"}, ["15 “EMG”"]),
+        ({"body": "吃氯吡格雷"}, ["15 “吃氯吡格雷”"]),
+        ({"item": "拉一拉股四头肌"}, ["5 care_advice “股四头肌”"]),
+        ({"description": "多半是电解质乱了。"}, ["3 description “电解质”"]),
+    ],
+)
+def test_linting_finds_hard_words_that_nothing_explains(tmp_path, changed, said):
+    plain = {"description": "多半是肌肉累了。", "item": "慢慢把腿伸直", "body": "小腿绷紧"}
+    source = "- slug: general\n  kind: book\n  title: 书\n  isbn: '1'\n"
+    files = {"articles/a.md": HARD.format(**plain | changed), "evidence/sources.yaml": source}
+    folder = write(tmp_path / "in", files | {"vocabulary/glossary.yaml": GLOSSARY})
+
+    def warned(*beside) -> list[str]:
+        found = check_bundle(folder, beside)
+        return [f"{each.line} {each.field} {each.message.partition('多数')[0]}".replace("  ", " ") for each in found]
+
+    assert warned() == said
+    # a glossary beside the bundle explains as well as its own
+    words = dict(enumerate(re.findall("“(.+)”", " ".join(said))))
+    terms = "".join(f"- slug: a{n}\n  name: {word}\n  definition: 就是它。\n" for n, word in words.items())
+    if terms:
+        assert warned(write(tmp_path / "beside", {"vocabulary/glossary.yaml": terms})) == []

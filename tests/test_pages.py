@@ -112,7 +112,7 @@ QUERY_BUDGET = {
     "/hospitals/yanshi-yiyuan/": 2,
     "/body-parts/xiaotui/": 6,
     "/claims/magnesium/": 5,
-    "/search?q=腿抽筋": 9,
+    "/search?q=腿抽筋": 21,
     "/": 18,
     "/corrections/": 1,
     "/about/": 0,

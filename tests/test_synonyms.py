@@ -110,6 +110,12 @@ def test_no_word_of_the_starter_stands_in_two_groups(starter, group_of):
     assert [word for word in group_of if len(word) < 2] == []
 
 
+@pytest.mark.parametrize("word", ["抽", "癌", "血块", "心口疼", "消炎药", "性病", "上感", "对眼", "时间短", "有喜"])
+def test_words_that_mean_several_things_or_stand_across_others_are_left_out(group_of, word):
+    """慢性病毒 is no 性病, 身上感觉 no 上感: met in real questions."""
+    assert match_form(word) not in group_of
+
+
 @pytest.mark.parametrize(("one", "other"), APART)
 def test_near_words_stand_apart(group_of, one, other):
     assert group_of[match_form(one)] != group_of[match_form(other)]

@@ -74,6 +74,7 @@ class Answer(Publishable):
 
     kind = "answer"
     section = "questions"
+    searchable = False
 
     question = models.ForeignKey(Question, models.CASCADE, related_name="answers", verbose_name="问题")
     body = StreamField(BodyBlock(), verbose_name="回答")
@@ -111,9 +112,6 @@ class Answer(Publishable):
 
     def get_absolute_url(self) -> str:
         return f"{self.question.get_absolute_url()}#{self.slug}"
-
-    def searchable_names(self) -> list[str]:
-        return []
 
     def save(self, *args, **kwargs):
         self.excerpt = excerpt(plain_text(self.body), limit=EXCERPT_LENGTH)

@@ -23,6 +23,7 @@ import yidian
 SIZES = (10_000, 1_000_000)
 ARTICLES = 200
 SAMPLES = 40
+ADMIN_SAMPLES = 8
 ROUNDS = 5
 
 _SLUG = "bench-{}"
@@ -59,7 +60,7 @@ def machine() -> dict:
 
 
 def pages(sizes: tuple[int, ...] = SIZES, as_json: bool = False, http: bool = True) -> dict:
-    """`yidian bench pages`: a cold article page and a cached page, at each size of the library.
+    """`yidian bench pages`: cold pages, the admin's pages and a cached page, at each size of the library.
 
     Every size is measured in a process and a database of its own, in a temporary folder. CPU time of the process,
     never wall time; the median over rounds of the minimum a page.
@@ -72,8 +73,9 @@ def pages(sizes: tuple[int, ...] = SIZES, as_json: bool = False, http: bool = Tr
             _say(f"{size:,} 条回答：准备数据", as_json)
             _child(data, "fill", size)
         for size in sizes:
-            _say(f"{size:,} 条回答：冷页面", as_json)
-            figures["sizes"][str(size)] = {"cold": _child(folder / str(size), "cold", size)}
+            _say(f"{size:,} 条回答：冷页面，编辑后台", as_json)
+            steps = ("cold", "admin")
+            figures["sizes"][str(size)] = {step: _child(folder / str(size), step, size) for step in steps}
         if http:
             for size in sizes:
                 _say(f"{size:,} 条回答：缓存页面，与 nginx 轮流测", as_json)
@@ -108,7 +110,7 @@ def run_step(step: str, size: int) -> None:
     import django
 
     django.setup()
-    steps: dict[str, Callable[[int], dict]] = {"fill": _fill, "cold": _cold, "cached": _cached}
+    steps: dict[str, Callable[[int], dict]] = {"fill": _fill, "cold": _cold, "admin": _admin, "cached": _cached}
     print(json.dumps(steps[step](size)))  # noqa: T201  (the parent process reads it)
 
 
@@ -240,14 +242,47 @@ def _handler():
     return get_wsgi_application()
 
 
-def _timed(call: Callable[[str], None], paths: list[str]) -> dict:
+def _admin(size: int) -> dict:
+    """CPU a page of the editors' admin, in milliseconds: lists, forms and the window that an editor picks from."""
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext, override_settings
+    from django.urls import reverse
+
+    from yidian.answers.models import Answer, Question
+
+    with override_settings(ALLOWED_HOSTS=["testserver"]):
+        client = Client()
+        client.force_login(get_user_model().objects.create_superuser("bench", "bench@example.org", "bench"))
+        kinds = {}
+        for model in (Question, Answer):
+            views = model.snippet_viewset
+            # rows that were imported, from the middle of the library
+            rows = list(
+                model.objects.filter(pk__gt=size // 2).order_by("pk").values_list("pk", flat=True)[:ADMIN_SAMPLES]
+            )
+            kinds[f"{model.kind}_list"] = [reverse(views.get_url_name("list"))]
+            kinds[f"{model.kind}_form"] = [reverse(views.get_url_name("edit"), args=[pk]) for pk in rows]
+        kinds["question_chooser"] = [reverse(Question.snippet_viewset.chooser_viewset.get_url_name("choose"))]
+        figures = {}
+        for kind, paths in kinds.items():
+            with CaptureQueriesContext(connection) as queries:
+                response = client.get(paths[0])
+            assert response.status_code == 200, (paths[0], response.status_code)  # noqa: S101
+            figures[kind] = {"queries": len(queries), "bytes": len(response.content)}
+            figures[kind] |= _timed(client.get, paths, ADMIN_SAMPLES)
+    return figures
+
+
+def _timed(call: Callable[[str], object], paths: list[str], samples: int = SAMPLES) -> dict:
     """Median over rounds of the mean CPU milliseconds a call, and the smallest and largest round."""
     for path in paths:
         call(path)
     rounds = []
     for _ in range(ROUNDS):
         gc.collect()
-        repeat = max(1, SAMPLES // len(paths))
+        repeat = max(1, samples // len(paths))
         start = time.process_time()
         for _ in range(repeat):
             for path in paths:
@@ -266,10 +301,9 @@ def _ratios(sizes: dict, order: list[str]) -> dict:
     """What the promises are about: each figure of the largest library over the smallest, and beside nginx."""
     smallest, largest = sizes[order[0]], sizes[order[-1]]
     ratios = {
-        f"cold_{kind}_largest_over_smallest": round(
-            largest["cold"][kind]["cpu_ms"] / smallest["cold"][kind]["cpu_ms"], 2
-        )
-        for kind in smallest["cold"]
+        f"{step}_{kind}_largest_over_smallest": round(largest[step][kind]["cpu_ms"] / smallest[step][kind]["cpu_ms"], 2)
+        for step in ("cold", "admin")
+        for kind in smallest[step]
     }
     for name, figures in (("smallest", smallest), ("largest", largest)):
         share = figures.get("cached", {}).get("ratios", {}).get("cpu_share")
@@ -286,11 +320,12 @@ def print_pages(figures: dict) -> None:
     )
     for size, measured in figures["sizes"].items():
         click.echo(f"\n{int(size):,} 条回答")
-        for kind, figure in measured["cold"].items():
-            click.echo(
-                f"  冷页面 {kind:15} {figure['cpu_ms']:7.2f} ms CPU（{figure['min']}–{figure['max']}），"
-                f"{figure['queries']} 次查询，{figure['bytes']:,} 字节"
-            )
+        for step, label in (("cold", "冷页面"), ("admin", "后台")):
+            for kind, figure in measured[step].items():
+                click.echo(
+                    f"  {label} {kind:16} {figure['cpu_ms']:7.2f} ms CPU（{figure['min']}–{figure['max']}），"
+                    f"{figure['queries']} 次查询，{figure['bytes']:,} 字节"
+                )
         cached = measured.get("cached")
         if cached and "skipped" in cached:
             click.echo(f"  缓存页面：没有测，{cached['skipped']}")

@@ -1,4 +1,4 @@
-"""`yidian bench import`: what bringing in doctors' answers costs a row, and whether that grows with their number."""
+"""`yidian bench import`: what doctors' answers cost a row on the way in and out, and whether that grows with them."""
 
 import csv
 import json
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -46,40 +48,50 @@ def write_table(path: Path, rows: int) -> None:
 def bench(sizes: tuple[int, ...] = SIZES, as_json: bool = False) -> dict:
     """The figures of one run: rows per CPU second, seconds, peak memory, at each number of rows, and their ratios.
 
-    Every size is imported by a process of its own into a database of its own, in a temporary folder; the figures are
-    of the whole command, start included.
+    Every size is imported, and exported as a .zip, by processes of their own with a database of its own, in a
+    temporary folder; the memory is that of the whole command, start included.
     """
     figures: dict = {"machine": machine(), "rows": {}}
     folder = Path(tempfile.mkdtemp(prefix="yidian-bench-"))
     try:
         for size in sizes:
             if not as_json:
-                click.echo(f"{size:,} 行：写表格，导入，再导入一次", err=True)
+                click.echo(f"{size:,} 行：写表格，导入，再导入一次，导出", err=True)
             table = folder / f"{size}.csv"
             write_table(table, size)
             data = folder / str(size)
-            first, again = (_imported(table, data) for _ in range(2))
+            bundle = folder / f"{size}.zip"
+            first, again = (_measured("run_import", table, data) for _ in range(2))
             figures["rows"][str(size)] = first | {
                 "again": again,
+                "export": _measured("run_export", bundle, data) | {"bytes": bundle.stat().st_size},
                 "table_bytes": table.stat().st_size,
                 "database_bytes": (data / "yidian.sqlite3").stat().st_size,
             }
             shutil.rmtree(data)
             table.unlink()
+            bundle.unlink()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     smallest, largest = (figures["rows"][str(size)] for size in (sizes[0], sizes[-1]))
     figures["ratios"] = {
         "cpu_a_row_largest_over_smallest": round(largest["cpu_us_a_row"] / smallest["cpu_us_a_row"], 2),
         "memory_largest_over_smallest": round(largest["peak_memory_mb"] / smallest["peak_memory_mb"], 2),
+        "export_cpu_a_row_largest_over_smallest": round(
+            largest["export"]["cpu_us_a_row"] / smallest["export"]["cpu_us_a_row"], 2
+        ),
+        "export_memory_largest_over_smallest": round(
+            largest["export"]["peak_memory_mb"] / smallest["export"]["peak_memory_mb"], 2
+        ),
+        "export_cpu_over_import": round(largest["export"]["cpu_us_a_row"] / largest["cpu_us_a_row"], 2),
         "again_cpu_over_first": round(largest["again"]["cpu_us_a_row"] / largest["cpu_us_a_row"], 2),
     }
     return figures
 
 
-def _imported(table: Path, data: Path) -> dict:
+def _measured(step: str, path: Path, data: Path) -> dict:
     environment = os.environ | {"YIDIAN_DATA": str(data), "DATABASE_URL": "", "YIDIAN_DEBUG": "off"}
-    code = f"from yidian.cli.bench_import import run_import; run_import({str(table)!r})"
+    code = f"from yidian.cli.bench_import import {step}; {step}({str(path)!r})"
     done = subprocess.run(  # noqa: S603  (our own code, in a process of its own)
         [sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE
     )
@@ -88,23 +100,38 @@ def _imported(table: Path, data: Path) -> dict:
 
 def run_import(table: str) -> None:
     """Imports a table in this process; prints what that cost as JSON."""
+    with _costs() as figures:
+        from yidian.exchange.foreign import import_foreign
+
+        counts = import_foreign(Path(table), "qa-csv", origin="bench", licence="CC0")
+        figures["rows"] = counts.created + counts.unchanged
+        figures |= {"created": counts.created, "unchanged": counts.unchanged, "rejected": counts.rejected}
+
+
+def run_export(bundle: str) -> None:
+    """Exports everything to a .zip in this process; prints what that cost as JSON."""
+    with _costs() as figures:
+        from yidian.exchange.bundle import export_bundle
+
+        figures["rows"] = export_bundle(bundle)
+
+
+@contextmanager
+def _costs() -> Iterator[dict]:
+    """Starts Django; prints what the block cost by the number of `rows` that it puts into the figures, as JSON."""
     began = time.perf_counter()
     os.environ["DJANGO_SETTINGS_MODULE"] = "yidian.site.settings"
     import django
 
     django.setup()
     from yidian.cli.start import prepare_database
-    from yidian.exchange.foreign import import_foreign
 
     prepare_database()
+    figures: dict = {}
     started, start = time.process_time(), time.perf_counter()
-    counts = import_foreign(Path(table), "qa-csv", origin="bench", licence="CC0")
-    cpu = time.process_time() - started
-    rows = counts.created + counts.unchanged
-    figures = {
-        "created": counts.created,
-        "unchanged": counts.unchanged,
-        "rejected": counts.rejected,
+    yield figures
+    cpu, rows = time.process_time() - started, figures["rows"]
+    figures |= {
         "rows_a_cpu_second": round(rows / cpu),
         "cpu_us_a_row": round(cpu / rows * 1e6, 1),
         "start_seconds": round(start - began, 2),
@@ -121,10 +148,11 @@ def print_import(figures: dict) -> None:
         f"{made['cpu']}，{made['cores']} 核，Python {made['python']}，Django {made['django']}，SQLite {made['sqlite']}"
     )
     for size, measured in figures["rows"].items():
-        again = measured["again"]
+        again, out = measured["again"], measured["export"]
         click.echo(
             f"{int(size):>10,} 行：每 CPU 秒 {measured['rows_a_cpu_second']:,} 行，{measured['seconds']} 秒，"
-            f"内存最多 {measured['peak_memory_mb']} MB；再导入一次，每 CPU 秒 {again['rows_a_cpu_second']:,} 行"
+            f"内存最多 {measured['peak_memory_mb']} MB；再导入一次，每 CPU 秒 {again['rows_a_cpu_second']:,} 行；"
+            f"导出，每 CPU 秒 {out['rows_a_cpu_second']:,} 行，内存最多 {out['peak_memory_mb']} MB"
         )
     click.echo("\n比值")
     for name, value in figures["ratios"].items():

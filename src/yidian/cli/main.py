@@ -9,6 +9,10 @@ from pathlib import Path
 import click
 
 import yidian
+from yidian.cli.questionnaire import questionnaire
+from yidian.cli.ready import load, prepare
+from yidian.cli.search import search
+from yidian.cli.search_evaluate import evaluate
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
 
@@ -36,23 +40,6 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yidian.site.settings")
 
 
-def _load() -> None:
-    """Django with its apps: half a second that `--help` does not pay."""
-    import django
-
-    try:
-        django.setup()
-    except ValueError as error:  # an environment variable that no setting can be made of
-        raise Failure(f"设置有误：{error}", "请检查环境变量，见 docs/operators/settings.md。") from error
-
-
-def _prepare() -> None:
-    _load()
-    from yidian.cli.start import prepare_database
-
-    prepare_database()
-
-
 @main.command()
 @click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True, help="监听的地址；0.0.0.0 是全部。")
 @click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(0, 65535), help="端口。")
@@ -60,7 +47,7 @@ def _prepare() -> None:
 def serve(host: str, port: int, workers: int) -> None:
     """启动网站。第一次会建好数据库，装上起步百科，建一个编辑账号。"""
     os.environ["PORT"] = str(port)  # the site's own address, unless YIDIAN_ORIGIN says another
-    _prepare()
+    prepare()
     from yidian.cli import start
     from yidian.cli.serve import serve as run
 
@@ -82,7 +69,7 @@ def serve(host: str, port: int, workers: int) -> None:
 @click.option("--remove", is_flag=True, help="删掉演示内容带来的一切。")
 def demo(remove: bool) -> None:
     """装上演示内容：演示医院、演示医生和他们的回答，页面上都标着“演示”。"""
-    _prepare()
+    prepare()
     from yidian.cli import start
     from yidian.exchange.archive import open_bundle
     from yidian.exchange.bundle import remove_brought
@@ -115,7 +102,7 @@ def _importer(format_name: str, origin: str, licence: str, skip_duplicates: bool
             if value:
                 raise click.UsageError(f"{option} 只用于别人的格式；内容包自己写明来源和许可。")
         return _import_bundle
-    _load()
+    load()
     from yidian.exchange.foreign import import_foreign
 
     return partial(
@@ -158,7 +145,7 @@ def import_(path: Path, format_name: str, origin: str, licence: str, skip_duplic
     同一份内容再导入一次，什么也不变；中途断了，再来一次就接着导入。有记录被拒绝时退出码是 1，其余照常导入。
     """
     importer = _importer(format_name, origin.strip(), licence.strip(), skip_duplicates)
-    _prepare()
+    prepare()
     if _bring_in(path, importer, **options):
         sys.exit(1)
 
@@ -170,7 +157,7 @@ def export(target: Path) -> None:
 
     内容相同，导出的文件逐字节相同。
     """
-    _prepare()
+    prepare()
     from yidian.exchange.archive import BundleError
     from yidian.exchange.bundle import export_bundle
 
@@ -191,7 +178,7 @@ def check(path: Path | None, beside: tuple[Path, ...], sources: bool, deploy: bo
     if path is not None:
         _check_bundle(path, beside)
         return
-    _load()
+    load()
     from yidian.cli import start
 
     if sources:
@@ -205,7 +192,7 @@ def check(path: Path | None, beside: tuple[Path, ...], sources: bool, deploy: bo
 
 
 def _check_bundle(path: Path, beside: tuple[Path, ...]) -> None:
-    _load()
+    load()
     from yidian.exchange.archive import BundleError
     from yidian.exchange.check import check_bundle
 
@@ -255,11 +242,13 @@ def _check_installation(deploy: bool) -> None:
 
 @main.command()
 def reindex() -> None:
-    """重建一切能从数据库重建的东西：公开页面、检索用的名称、缓存。"""
-    _prepare()
+    """重建一切能从数据库重建的东西：公开页面、检索用的名称和索引、缓存。旧的索引用到新的建好为止。"""
+    prepare()
     from yidian.editorial.actions import rebuild
+    from yidian.search.library import library
 
     click.echo(f"已重建 {rebuild(progress)} 条。")
+    click.echo(f"检索索引里有 {library().build(progress)} 条。")
 
 
 @main.command()
@@ -267,7 +256,7 @@ def reindex() -> None:
 @click.option("--admin", is_flag=True, help="管理员：能管理账号和全部内容。")
 def editor(username: str, admin: bool) -> None:
     """建一个编辑账号 USERNAME，或给已有的账号换密码，并显示新密码。"""
-    _prepare()
+    prepare()
     from django.conf import settings
 
     from yidian.cli.start import set_account
@@ -305,7 +294,7 @@ def bench_pages(answers: tuple[int, ...], no_http: bool, as_json: bool) -> None:
 @click.option("--rows", multiple=True, type=click.IntRange(100, 10_000_000), help="行数，可以给几个。")
 @click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
 def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
-    """导入医生问答，每 CPU 秒多少行，要多少内存，一万行和一百万行之间差多少；数据是临时的，测完删掉。"""
+    """导入医生问答再导出，每 CPU 秒多少行，要多少内存，一万行和一百万行之间差多少；数据是临时的，测完删掉。"""
     import json
 
     from yidian.cli import bench_import as measuring
@@ -316,3 +305,25 @@ def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
         click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
     else:
         measuring.print_import(figures)
+
+
+@bench.command("search")
+@click.option("--answers", multiple=True, type=click.IntRange(100, 10_000_000), help="回答数，可以给几个。")
+@click.option("--corpus", type=click.Path(path_type=Path, exists=True), help='真实的回答，逐行 {"id", "answer"}。')
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -> None:
+    """查一次要多少 CPU，建索引要多少 CPU、内存和磁盘，回答多了差多少；数据是临时的，测完删掉。"""
+    import json
+
+    from yidian.cli import bench_search as measuring
+
+    figures = measuring.bench(tuple(sorted(answers)) or measuring.SIZES, corpus, as_json)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        measuring.print_search(figures)
+
+
+main.add_command(questionnaire)
+search.add_command(evaluate)
+main.add_command(search)

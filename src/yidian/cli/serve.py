@@ -32,6 +32,7 @@ BLOCKING_THREADS = 16
 BACKPRESSURE = 512  # requests waiting in one worker before granian stops reading new ones
 STOP_SECONDS = 20  # for a worker to finish its requests and write its view counts; then it is killed
 TICK = 1.0  # seconds between looks for purges left behind by a killed process
+GLANCE = 0.25  # seconds between looks for changes that search has to learn: each is found within a second
 MINUTE = 60.0  # seconds between scheduled publications
 QUICK_DEATH = 5.0  # seconds; a server that dies this soon, QUICK_DEATHS times running, is not restarted
 QUICK_DEATHS = 5
@@ -242,8 +243,9 @@ def _start_ticker(address: str, port: int) -> Callable[[], None]:
 def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
     """Runs in a process of its own until told to stop or until ``parent`` is gone.
 
-    Each second: purges left behind. Each minute: publications and removals whose hour has come, and
-    forgetting view events that can no longer arrive. No error ends it.
+    Four times a second: changes that search has to learn. Each second: purges left behind, and whether the search
+    index has to be built, which happens beside all this. Each minute: publications and removals whose hour has come,
+    and forgetting view events that can no longer arrive. No error ends it.
     """
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_args: stopping.set())
@@ -254,20 +256,48 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
     from yidian.pagecache.actions import drain_purges
     from yidian.readership.buffer import BATCH, prune_events
 
-    last_minute = 0.0
+    searched = apps.is_installed("yidian.search")
+    if searched:
+        from yidian.search.library import library
+
+    last_minute = last_second = 0.0
     pruning = False
+    building = threading.Thread()
     while not stopping.is_set() and os.getppid() == parent:
         now = time.monotonic()
+        if searched:
+            _survive("更新检索索引", library().catch_up)
+        if now - last_second < TICK:
+            stopping.wait(GLANCE)
+            continue
+        last_second = now
         _survive("清除缓存页面", drain_purges)
+        if searched and not building.is_alive() and _survive("检查检索索引", library().is_due):
+            building = threading.Thread(target=_survive, args=("重建检索索引", _build_search), daemon=True)
+            building.start()
         if now - last_minute >= MINUTE or not last_minute:
             last_minute = now
             pruning = True
             if apps.is_installed("wagtail"):
                 _survive("定时发布", lambda: call_command("publish_scheduled", verbosity=0))
+            if apps.is_installed("yidian.editorial"):
+                from yidian.editorial.unanswered import forget_old
+
+                _survive("清理未解答的问题", forget_old)
         if pruning:
             pruning = _survive("清理计数记录", prune_events) == BATCH
-        stopping.wait(TICK)
+        stopping.wait(GLANCE)
     connections.close_all()
+
+
+def _build_search() -> None:
+    """In a thread of its own: purges and publications wait for no index."""
+    from yidian.search.library import library
+
+    try:
+        library().build()
+    finally:
+        connections.close_all()
 
 
 def _announce(address: str, port: int, stopping: threading.Event) -> None:

@@ -18,6 +18,7 @@ from yidian.cli.words import Failure
 from yidian.editorial.actions import publishable_models, rebuild, stale_count
 from yidian.exchange.bundle import import_bundle
 from yidian.exchange.models import ImportedBundle
+from yidian.search.library import library
 from yidian.site.checks import sqlite_durability_errors
 from yidian.site.first_start import load_ready_database
 
@@ -64,6 +65,7 @@ def load_starter(progress: Callable[[Iterable, int, str], Iterable]) -> bool:
         counts = import_bundle(STARTER, progress=progress, report=problems.append)
         if counts.rejected:
             raise Failure("起步百科没有装好。", *problems)
+    library().build()
     return True
 
 

@@ -11,23 +11,13 @@ from yidian.editorial.rendering import glossary, is_current, render
 from yidian.evidence.models import Appearance
 from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
-from yidian.search.actions import index_names, remove_names
+from yidian.search.actions import index_later, index_names, remove_names
+from yidian.terms.models import SynonymGroup
 
 # A change of a hard word touches any page; more pages than this wait for `yidian reindex`, so that saving a word
 # stays within seconds (about 2 ms a page).
 MAX_RERENDERED_AT_ONCE = 2_000
 
-_WITH_PAGES = {
-    "condition",
-    "article",
-    "guide",
-    "question",
-    "physician",
-    "hospital",
-    "department",
-    "body_part",
-    "population",
-}
 # Names that a reader most likely means come first when two match alike.
 _WEIGHTS = {"condition": 30, "article": 20, "guide": 20, "question": 10}
 
@@ -45,21 +35,22 @@ def publishable_models() -> list[type[Publishable]]:
 def after_change(content: Publishable) -> None:
     """Bring everything derived into line with a published, changed or withdrawn content, in one transaction.
 
-    Its public form and appearances, the names that find it, the public forms of pages that show it, and the cached
-    pages, which are purged at commit.
+    Its public form and appearances, the names that find it, the public forms of pages that show it, the cached
+    pages, which are purged at commit, and the full-text index, which looks at all of them again within a second.
     """
     with transaction.atomic():
-        refresh(content)
-        purge = set(content.purge_keys())
-        for page in _pages_showing(content):
-            refresh(page)
-            purge.update(page.purge_keys())
+        purge: set[str] = set()
+        for changed in (content, *_pages_showing(content)):
+            refresh(changed)
+            if changed.searchable or isinstance(changed, SynonymGroup):
+                index_later(changed.kind, changed.pk)
+            purge.update(changed.purge_keys())
         purge_on_commit(sorted(purge))
 
 
 def refresh(content: Publishable, words: dict | None = None) -> None:
     """Rebuild what is derived from one content alone; `words` saves reading the glossary again in a loop."""
-    if content.kind in _WITH_PAGES:
+    if content.searchable:
         if content.live:
             index_names(
                 content.kind,

@@ -165,6 +165,7 @@ class Correction(Publishable):
 
     kind = "correction"
     section = "corrections"
+    searchable = False
 
     name = models.CharField("更正了哪一页", max_length=200)
     page = models.CharField("网址", max_length=200, help_text="以 / 开头，例如 /articles/…/。")
@@ -179,9 +180,6 @@ class Correction(Publishable):
         super().clean()
         if not is_local_path(self.page):
             raise ValidationError({"page": "请写本站的网址，以一个 / 开头，例如 /articles/…/。"})
-
-    def searchable_names(self) -> list[str]:
-        return []
 
 
 class Redirect(models.Model):
@@ -229,3 +227,23 @@ class ErrorReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.page}（{self.created:%Y-%m-%d}）"
+
+
+class UnansweredQuery(models.Model):
+    """A short question that nothing public answered, and how often it was asked; never by whom.
+
+    The day is all that is kept of when, and after DAYS_KEPT without being asked again it is forgotten.
+    """
+
+    text = models.CharField("问题", max_length=40, unique=True)
+    times = models.PositiveIntegerField("次数", default=1)
+    first_asked = models.DateField("第一次")
+    last_asked = models.DateField("最近一次", db_index=True)
+    handled = models.BooleanField("已处理", default=False, db_index=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "未解答的问题"
+        ordering = ["handled", "-times", "-last_asked", "pk"]
+
+    def __str__(self) -> str:
+        return self.text

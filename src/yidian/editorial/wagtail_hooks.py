@@ -20,7 +20,7 @@ from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import IndexView, SnippetViewSet, SnippetViewSetGroup
 
 from yidian.editorial.actions import entry_models, publishable_models
-from yidian.editorial.models import Correction, ErrorReport, Redirect
+from yidian.editorial.models import Correction, ErrorReport, Redirect, UnansweredQuery
 from yidian.publication.admin import DUE_SOON, ROWS_A_PAGE, ContentForm, ContentViewSet, heavy_fields
 
 # What a panel of the home page shows at most.
@@ -55,12 +55,12 @@ class CorrectionViewSet(ContentViewSet):
     )
 
 
-def handled(report) -> str:
-    """Whether an error report was dealt with, as lists show it."""
-    return "已处理" if report.handled else "未处理"
+def handled(written) -> str:
+    """Whether what a reader wrote was dealt with, as lists show it."""
+    return "已处理" if written.handled else "未处理"
 
 
-class ErrorReports(IndexView):
+class WrittenByReaders(IndexView):
     def get_add_url(self):
         return None  # readers write these, editors answer them
 
@@ -68,7 +68,7 @@ class ErrorReports(IndexView):
 class ErrorReportViewSet(SnippetViewSet):
     model = ErrorReport
     icon = "warning"
-    index_view_class = ErrorReports
+    index_view_class = WrittenByReaders
     list_per_page = ROWS_A_PAGE
     list_display = ["text", "page", "created", Column("handled", label="状态", accessor=handled)]
     list_filter = ["handled"]
@@ -84,6 +84,24 @@ class ErrorReportViewSet(SnippetViewSet):
     ]
 
 
+class UnansweredQueryViewSet(SnippetViewSet):
+    model = UnansweredQuery
+    icon = "help"
+    index_view_class = WrittenByReaders
+    list_per_page = ROWS_A_PAGE
+    list_display = ["text", "times", "last_asked", Column("handled", label="状态", accessor=handled)]
+    list_filter = ["handled"]
+    search_fields = ["text"]
+    copy_view_enabled = False
+    panels = [
+        FieldPanel("text", read_only=True),
+        FieldPanel("times", read_only=True),
+        FieldPanel("first_asked", read_only=True),
+        FieldPanel("last_asked", read_only=True),
+        FieldPanel("handled", help_text="写了能回答它的内容，或者决定不写，就勾上。"),
+    ]
+
+
 class RedirectViewSet(SnippetViewSet):
     model = Redirect
     icon = "redirect"
@@ -95,7 +113,7 @@ class RedirectViewSet(SnippetViewSet):
 
 
 class CorrectionsGroup(SnippetViewSetGroup):
-    items = (CorrectionViewSet, ErrorReportViewSet, RedirectViewSet)
+    items = (CorrectionViewSet, ErrorReportViewSet, UnansweredQueryViewSet, RedirectViewSet)
     menu_label = "更正"
     menu_name = "corrections"
     menu_icon = "resubmit"

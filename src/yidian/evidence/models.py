@@ -17,6 +17,7 @@ class Source(Publishable):
 
     kind = "source"
     section = "sources"
+    searchable = False
 
     class Kind(models.TextChoices):
         SYSTEMATIC_REVIEW = "systematic_review", "系统综述"
@@ -60,9 +61,6 @@ class Source(Publishable):
                 {"no_identifier_reason": "请填 DOI、PMID、ISBN、文号或网址中的一项；都没有时，在这里写明原因。"}
             )
 
-    def searchable_names(self) -> list[str]:
-        return []
-
     def purge_keys(self) -> list[str]:
         return [f"source:{self.slug}", *(f"claim:{slug}" for slug in self.claims.values_list("slug", flat=True))]
 
@@ -72,6 +70,7 @@ class Claim(Publishable):
 
     kind = "claim"
     section = "claims"
+    searchable = False
 
     class Direction(models.TextChoices):
         SUPPORTS = "supports", "支持"
@@ -99,9 +98,6 @@ class Claim(Publishable):
     class Meta:
         verbose_name = verbose_name_plural = "主张"
         ordering = ["slug"]
-
-    def searchable_names(self) -> list[str]:
-        return []
 
     def purge_keys(self) -> list[str]:
         return [f"claim:{self.slug}"]

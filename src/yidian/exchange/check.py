@@ -16,6 +16,8 @@ from yidian.exchange.pictures import picture_fault
 from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.richtext import CITATION
 from yidian.search.keys import match_form
+from yidian.terms.models import GlossaryTerm
+from yidian.zh.hard_words import hard_words
 from yidian.zh.sentences import plain
 
 # A sentence that is longer is read twice by a worried reader; the starter bundle keeps below it.
@@ -34,6 +36,7 @@ class _Known:
 
     keys: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in KINDS})
     synonyms: Owners = field(default_factory=dict)
+    explained: set[str] = field(default_factory=set)  # words that the glossary explains on every page
 
     def add_bundle(self, files: Files) -> None:
         for kind in KINDS.values():
@@ -42,6 +45,8 @@ class _Known:
                 self.keys[kind.name].update(record.key for record in records)
                 if kind.name == "synonym_group":
                     self.synonyms = owners_of(records) | self.synonyms
+                if kind.name == "glossary_term":
+                    self.explained.update(*map(_names, records))
 
     def add_database(self) -> None:
         """Adds what this site has; a site that was never started, or does not answer, has nothing."""
@@ -53,6 +58,8 @@ class _Known:
             for kind in KINDS.values():
                 self.keys[kind.name].update(kind.model.objects.values_list(kind.column, flat=True))
             self.synonyms |= owners_on_site(coming)  # an import meets them before any of the bundle's
+            for term in GlossaryTerm.objects.public():
+                self.explained |= {term.name, *term.searchable_names()}
         except DatabaseError:
             return
 
@@ -77,12 +84,14 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
         listed: set[str] = set()
         for kind in KINDS.values():
             for path in [*records_of(files, kind), *drafts_of(files, kind)]:
-                parsed = read_file(path, files.read(path))
+                data = files.read(path)
+                parsed = read_file(path, data)
                 problems += parsed.problems
                 for record in parsed.records:
                     problems += _faults(kind, record, known.keys)
                     if kind.name == "synonym_group":
                         problems += synonym_faults(record, known.synonyms)
+                    problems += _hard_words(kind, record, data, known.explained)
                     if record.draft and record.key not in known.keys[kind.name]:
                         message = f"没有这一条，不知道是谁的修改；没公开过的内容写进 {kind.path_of(record.key)}"
                         problems.append(record.problem("", message))
@@ -182,6 +191,56 @@ def _entry_warnings(kind: Kind, record: Record) -> Iterable[Problem]:
             if len(sentence) > LONG_SENTENCE:
                 message = f"这句话有 {len(sentence)} 个字，请拆成短句：{sentence[:20]}…"
                 yield replace(record.problem(name, message, "warning"), line=record.lines.get(name, record.line))
+
+
+# What readers see of a record, besides its body.
+_READ = ("description", "detail", "definition", "summary", "contraindications", "stop_conditions", "do", "dont")
+_MARKUP = re.compile(rf"{CITATION.pattern}|\]\([^)]*\)|\{{[^}}]*\}}|^:::.*|[*\\\[]")
+# An author explains a word where it stands: 腓肠肌（小腿后面的肌肉）, 小腿肚（腓肠肌）, 抗毒素：现成的…, 这叫强直.
+_EXPLAINED_AFTER = re.compile(r"[”」]?(?:[（(：]|，?(?:就是|也就是|是指|指的是|即))")
+_EXPLAINED_BEFORE = re.compile(r"(?:[（(]|叫|叫做|叫作|称为|称作)[“「]?$")
+
+
+def _names(record: Record) -> set[str]:
+    return {record.values["name"], *record.values.get("alternate_names", [])}
+
+
+def _hard_words(kind: Kind, record: Record, data: bytes, explained: set[str]) -> Iterable[Problem]:
+    """A warning for each hard word of a record that nothing explains, at its first place."""
+    if kind.name == "condition":
+        explained = explained | _names(record)  # the page itself says what it is
+    known = re.compile("|".join(map(re.escape, sorted(explained, key=len, reverse=True))) or "(?!)")
+    first: dict[str, tuple[int, str, str]] = {}
+    clear: set[str] = set()
+    for line, name, text in _lines_read(kind, record, data):
+        covered = [found.span() for found in known.finditer(text)]
+        for start, end in hard_words(text):
+            word = text[start:end]
+            if _EXPLAINED_AFTER.match(text, end) or _EXPLAINED_BEFORE.search(text[:start]):
+                clear.add(word)
+            elif not any(begin < end and start < close for begin, close in covered):
+                # one rare character of a word, with its neighbours
+                shown = word if end - start > 1 else text[max(0, start - 2) : end + 2]
+                first.setdefault(word, (line, name, shown))
+    for word, (line, name, shown) in first.items():
+        if word not in clear:
+            message = f"“{shown}”多数读者不懂：换成家常话，在后面加括号说明，或写进 vocabulary/glossary.yaml"
+            yield Problem(record.file, line, name, message, "warning")
+
+
+def _lines_read(kind: Kind, record: Record, data: bytes) -> Iterable[tuple[int, str, str]]:
+    """The lines that readers see, as plain text, with their line numbers and fields."""
+    for name in _READ:
+        value = record.values.get(name, "")
+        for text in [value] if isinstance(value, str) else value:
+            yield record.lines.get(name, record.line), name, _MARKUP.sub("", text)
+    for card in record.values.get("care_advice", []):
+        for text in (card["heading"], *card.get("items", [])):
+            yield record.lines["care_advice"], "care_advice", _MARKUP.sub("", text)
+    if kind.body:
+        front, _, body = data.decode().replace("\r\n", "\n").partition("\n---\n")
+        for number, text in enumerate(body.split("\n"), start=front.count("\n") + 3):
+            yield number, "", _MARKUP.sub("", text)
 
 
 def _bodies(values: dict) -> list[tuple[str, list[dict]]]:

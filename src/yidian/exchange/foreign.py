@@ -2,15 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
-from django.db import connection
-
 from yidian.exchange import formats
 from yidian.exchange.archive import BundleError
-from yidian.exchange.bundle import Counts, Progress
+from yidian.exchange.bundle import Counts, Progress, lean_database
 from yidian.exchange.consultations import import_consultations
 from yidian.exchange.incoming import Fault
 from yidian.exchange.pages import import_pages
@@ -71,34 +68,17 @@ def import_foreign(
             report(f"{path.name} 里没有记录。")
             return counts
         options = {"origin": origin, "licence": licence, "counts": counts, "report": say_fault}
-        options |= {"publish": publish, "dry_run": dry_run}
+        options |= {"publish": publish, "dry_run": dry_run, "say": report}
         everything = chain([first], records)
         if form.PAGES:
             work = import_pages(everything, overwrite=overwrite, **options)
         else:
             expected = size // _SMALLEST_ROW
-            work = import_consultations(
-                everything, expected=expected, say=report, skip_duplicates=skip_duplicates, **options
-            )
-        with _lean_database():
+            work = import_consultations(everything, expected=expected, skip_duplicates=skip_duplicates, **options)
+        with lean_database():
             for _ in progress(_percents(work, stream, size), 100, path.name):
                 pass
     return counts
-
-
-@contextmanager
-def _lean_database() -> Iterator[None]:
-    """SQLite without mapping its file, of which up to 256 MB would count as this process's memory."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        before = int(cursor.execute("PRAGMA mmap_size").fetchone()[0])
-        cursor.execute("PRAGMA mmap_size=0")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA mmap_size={before}")
 
 
 def _percents(work: Iterable[None], stream, size: int) -> Iterator[None]:

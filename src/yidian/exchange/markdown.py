@@ -79,13 +79,21 @@ def html_of_blocks(blocks: tuple[Block, ...]) -> str:
     return "".join(written)
 
 
+# Paragraphs that begin with a Han character and hold nothing that HTML or Markdown could read as something else are
+# their own canonical form. Most answers of doctors are of this kind, and reading them as HTML costs 80 µs.
+_SIMPLE = r"[\u4e00-\u9fff](?:[\u3001-\u9fff\uff00-\uffef“”‘’…—·0-9A-Za-z%+/().,:;?=~\-]| (?=[^ <]))*"
+_SIMPLE_PARAGRAPHS = re.compile(f"(?:<p>{_SIMPLE}</p>)+")
+
+
 def canonical_html(html: str) -> str:
     """The one form of all HTML that a reader sees alike."""
-    return html_of_blocks(blocks_of_html(html))
+    return html if _SIMPLE_PARAGRAPHS.fullmatch(html) else html_of_blocks(blocks_of_html(html))
 
 
 def html_to_markdown(html: str) -> str:
     """Stored rich text as Markdown, without a newline at its end; empty when there is no text."""
+    if _SIMPLE_PARAGRAPHS.fullmatch(html):
+        return html[3:-4].replace("</p><p>", "\n\n")
     written = []
     for block in blocks_of_html(html):
         lines = [_guarded(_inline_markdown(line)) for line in block.lines]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import django_filters
 from django import forms
-from django.db.models import JSONField, Model, OuterRef, Q, Subquery, TextField
+from django.db.models import JSONField, Model, OuterRef, Prefetch, Q, Subquery, TextField
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -13,18 +13,50 @@ from wagtail.admin.admin_url_finder import AdminURLFinder
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.forms.choosers import BaseFilterForm, SearchFilterMixin
+from wagtail.admin.paginator import WagtailPaginator
 from wagtail.admin.panels import FieldPanel, ObjectList, PublishingPanel, TabbedInterface
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, LiveStatusTagColumn, StatusTagColumn
 from wagtail.models import Revision
 from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, SnippetChooserViewSet
-from wagtail.snippets.views.snippets import SnippetViewSet
+from wagtail.snippets.views.snippets import IndexView, SnippetViewSet
 from wagtail.snippets.widgets import AdminSnippetChooser
 
 from yidian.publication.richtext import clean_text
+from yidian.search.backends import IndexDamaged
+from yidian.search.library import NotReady, library
 
 ROWS_A_PAGE = 30
+# What has less of the best result's score shares little but common words with an editor's search.
+MUCH = 0.5
+# Nobody leafs further than 333 pages.
+MAX_LISTED = 10_000
 DUE_SOON = timedelta(days=30)
+
+
+class CappedPaginator(WagtailPaginator):
+    """Pages of the first MAX_LISTED of a list, and a count that says when there are more.
+
+    Counting a million rows costs 50 ms, and a page far behind them as much again.
+    """
+
+    @cached_property
+    def counted(self) -> int:
+        return self.object_list.order_by().values("pk")[: MAX_LISTED + 1].count()
+
+    @property
+    def is_capped(self) -> bool:
+        return self.counted > MAX_LISTED
+
+    @cached_property
+    def count(self) -> int:
+        return min(self.counted, MAX_LISTED)
+
+    @cached_property
+    def items_count_label(self) -> str:
+        if not self.is_capped:
+            return super().items_count_label
+        return f"{MAX_LISTED:,}+ {self.verbose_name_plural}：只列出前 {MAX_LISTED:,} 条，要找其余的，请筛选或搜索"
 
 
 class ContentForm(WagtailAdminModelForm):
@@ -97,34 +129,49 @@ def heavy_fields(model: type[Model]) -> list[str]:
 
 
 def with_names(objects, *relations: str):
-    """The rows together with what they point to, of which only the names are read."""
+    """The rows together with what they point to, of which only the names are read.
+
+    Read apart, not joined: SQLite with statistics of a small table beside it sorts a million rows for a page of 30.
+    """
     for relation in relations:
-        related = objects.model._meta.get_field(relation).related_model
-        heavy = (f"{relation}__{field}" for field in heavy_fields(related))
-        objects = objects.select_related(relation).defer(*heavy)
+        model = objects.model._meta.get_field(relation).related_model
+        objects = objects.prefetch_related(Prefetch(relation, model.objects.defer(*heavy_fields(model))))
     return objects
 
 
-def _search(objects, words: str):
+def matching(objects, words: str):
+    """The rows whose names hold the words, drafts too, and those public ones that the site's search finds by them."""
     # icontains: full text in SQLite finds no Chinese word inside a longer one
     names = {field.name for field in objects.model._meta.concrete_fields}
-    matching = Q()
+    wanted = Q(pk__in=_found(objects.model, words))
     for field in ("name", "slug", "alternate_names"):
         if field in names:
-            matching |= Q(**{f"{field}__icontains": words})
-    return objects.filter(matching)
+            wanted |= Q(**{f"{field}__icontains": words})
+    return objects.filter(wanted)
+
+
+def _found(model: type[Model], words: str) -> list[int]:
+    """Primary keys of what the readers' search finds, best first; empty while there is no index."""
+    if not model.searchable:
+        return []
+    try:
+        hits = library().engine().search(words, tags=[[f"kind:{model.kind}"]])
+    except (NotReady, IndexDamaged):
+        return []
+    return [int(hit.object_id) for hit in hits if hit.score >= MUCH * hits[0].score]
 
 
 class NameSearchForm(SearchFilterMixin, BaseFilterForm):
     def filter(self, objects):
         if words := clean_text(self.cleaned_data.get("q") or "").strip():
             self.is_searching, self.search_query = True, words
-            return _search(objects, words)
+            return matching(objects, words)
         return objects
 
 
 class _Choices:
     filter_form_class = NameSearchForm
+    paginator_class = CappedPaginator
 
     @property
     def columns(self):
@@ -193,13 +240,22 @@ def edited(content) -> str:
     return f"{timezone.localtime(content.edited):%Y-%m-%d %H:%M}" if content.edited else ""
 
 
+class ContentList(IndexView):
+    paginator_class = CappedPaginator
+
+    def search_queryset(self, queryset):
+        return matching(queryset, clean_text(self.search_query)) if self.is_searching else queryset
+
+
 class ContentViewSet(SnippetViewSet):
     """The lists and forms of one kind of content.
 
-    Lists come newest edit first, by the index of latest_revision, so that a page of a million rows is a seek; the
-    count below the list reads the table's smallest index (about 10 ms at a million rows in SQLite), and a search
-    reads every name (about 0.4 s).
+    Lists come newest edit first, by the index of latest_revision, so that a page of a million rows is a seek; a search
+    reads every name (about 0.4 s at a million rows in SQLite).
     """
+
+    index_view_class = ContentList
+    index_results_template_name = "yidian_admin/list_results.html"
 
     list_per_page = ROWS_A_PAGE
     chooser_per_page = 20

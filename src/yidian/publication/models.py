@@ -40,6 +40,7 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
 
     kind: str  # the word for it in addresses of data: "article"
     section: str  # the word for it in public addresses: "articles"
+    searchable = True  # it has a page of its own that readers find by searching
 
     slug = models.CharField(
         "网址拼音",

@@ -1,11 +1,11 @@
-"""Writes to the index of names. Call them inside the transaction that changes the object."""
+"""Writes that keep search in line. Call them inside the transaction that changes the object."""
 
 from collections.abc import Iterable
 
 from django.db import connection
 
 from yidian.search.keys import match_form, name_grams
-from yidian.search.models import MATCHED_LENGTH, Name, NameGram
+from yidian.search.models import MATCHED_LENGTH, IndexRequest, Name, NameGram
 from yidian.zh.normalise import clean
 from yidian.zh.pinyin import initials, pinyin
 
@@ -50,6 +50,11 @@ def index_names(
         return
     remove_names(kind, object_id)
     _insert_postings(Name.objects.bulk_create(rows.values()))
+
+
+def index_later(kind: str, object_id: str | int) -> None:
+    """Have the full-text index look at an object again, published or not, once the transaction has committed."""
+    IndexRequest.objects.create(kind=kind, object_id=str(object_id))
 
 
 def remove_names(kind: str, object_id: str | int) -> None:

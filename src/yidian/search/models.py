@@ -1,4 +1,4 @@
-"""The index of titles and alternative names. Derived data: every row can be rebuilt from the entries."""
+"""The index of titles and alternative names, and what the full-text index still has to learn. All of it is derived."""
 
 from django.db import models
 
@@ -45,3 +45,33 @@ class NameGram(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gram}:{self.name}"
+
+
+class IndexRequest(models.Model):
+    """A public thing that changed and that the full-text index has yet to look at again.
+
+    Written in the transaction of the change, so that a process killed after its commit leaves it behind.
+    `generation` names the index that has seen it already, while another is being built and has not.
+    """
+
+    kind = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=64)
+    generation = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "待检索的改动"
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.object_id}"
+
+
+class IndexState(models.Model):
+    """Which full-text index belongs to this database; one row. An index beside another database's is not used."""
+
+    generation = models.CharField(max_length=40)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "检索索引"
+
+    def __str__(self) -> str:
+        return self.generation

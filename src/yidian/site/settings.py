@@ -226,6 +226,10 @@ CONTENT_SECURITY_POLICY = {
 
 YIDIAN_PAGE_EXISTS = "yidian.web.queries.page_exists"
 YIDIAN_PREVIEW = "yidian.web.preview.render"
+# the search engine, whether editors see what it found nothing for, and what tells it of everything public
+YIDIAN_SEARCH = os.environ.get("YIDIAN_SEARCH", "tantivy")
+YIDIAN_UNANSWERED = _flag("YIDIAN_UNANSWERED", "on")
+YIDIAN_SEARCHED = "yidian.editorial.searchable"
 
 # Nothing that a reader types reaches a log: request paths and queries are left out, errors keep their traceback.
 LOGGING = {

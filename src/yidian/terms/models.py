@@ -61,6 +61,7 @@ class GlossaryTerm(Publishable):
 
     kind = "glossary_term"
     section = "glossary"
+    searchable = False
 
     name = models.CharField("词", max_length=50, unique=True)
     alternate_names = models.TextField("其他写法", blank=True, help_text="每行一个，在正文里同样会得到解释。")
@@ -70,15 +71,13 @@ class GlossaryTerm(Publishable):
         verbose_name = verbose_name_plural = "难词解释"
         ordering = ["slug"]
 
-    def searchable_names(self) -> list[str]:
-        return []
-
 
 class SynonymGroup(Publishable):
     """Words that are the same thing to a reader: a standard term, and how else people say and write it."""
 
     kind = "synonym_group"
     section = "synonyms"
+    searchable = False
 
     class Category(models.TextChoices):
         SYMPTOM = "symptom", "症状"
@@ -110,7 +109,7 @@ class SynonymGroup(Publishable):
 
     def words(self) -> list[str]:
         """The standard term and then the others, as written."""
-        return [word for word in (self.name, *super().searchable_names()) if word]
+        return [word for word in (self.name, *self.searchable_names()) if word]
 
     def clean(self):
         self.clean_alone()
@@ -137,9 +136,6 @@ class SynonymGroup(Publishable):
     def save(self, *args, **kwargs):
         self.matched = "\n".join(["", *map(match_form, self.words()), ""])
         super().save(*args, **kwargs)
-
-    def searchable_names(self) -> list[str]:
-        return []
 
     def purge_keys(self) -> list[str]:
         """None: no page shows it; what it changes is how queries are understood."""

@@ -47,6 +47,11 @@ def page_context(path: str, *, hant: bool = False, title: str, description: str 
     } | more
 
 
+def crumbs(prefix: str, *steps: tuple[str, str]) -> list[dict]:
+    """The way from the home page, as names and 简体 paths."""
+    return [{"name": name, "url": prefix + path} for name, path in (("首页", "/"), *steps)]
+
+
 def render(template: str, page: dict, tags: Iterable[str] | None, status: int = 200, **context) -> HttpResponse:
     """The page as a response; `tags` name what it shows so that a change purges it, None keeps it out of the cache."""
     prefix = HANT_PREFIX if page["hant"] else ""

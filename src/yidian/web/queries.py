@@ -15,6 +15,7 @@ from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.reads import CompiledRead
 from yidian.terms.models import BodyPart, Population
+from yidian.zh.sentences import excerpt
 
 ENTRIES: dict[str, type[Entry]] = {model.section: model for model in (Condition, Article, Question, ActionGuide)}
 PLACES = {model.section: model for model in (Physician, Hospital, Department, BodyPart, Population)}
@@ -50,6 +51,7 @@ _ENTRY = (
     "review_due",
     "rendered",
     "last_published_at",
+    "origin",
     *_BYLINE,
 )
 _ABOUT = (
@@ -70,6 +72,7 @@ _PATH = re.compile(
     r"/(conditions|articles|questions|guides|doctors|hospitals|departments|body-parts)/([a-z0-9-]{1,100})/"
 )
 
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 # A page's side shows this many guides, articles or new entries.
 SIDE_ROWS = 6
@@ -128,6 +131,11 @@ def preview_row(entry: Entry, rendered: dict) -> dict:
             value = getattr(value, part, None)
         row[field] = value
     return row
+
+
+def _elsewhere(origin: str) -> dict | None:
+    """Who stands in a byline when content came from elsewhere and names nobody: where it came from, not our editors."""
+    return {"name": origin, "url": None, "job_title": "", "demonstration": False, "elsewhere": True} if origin else None
 
 
 def _person(row: dict, role: str, prefix: str) -> dict | None:
@@ -202,7 +210,7 @@ def entry_shape(section: str, row: dict, prefix: str, localise) -> dict:
         "last_review_date": _iso(row["last_review_date"]),
         "review_due": _iso(row["review_due"]),
         "review_state": review_state(row["last_review_date"], row["review_due"]),
-        "author": _person(row, "author", prefix),
+        "author": _person(row, "author", prefix) or _elsewhere(row["origin"]),
         "reviewer": _person(row, "reviewer", prefix),
         "contents": [{"anchor": module["anchor"], "headline": module["headline"]} for module in modules],
         "keywords": (row.get("keywords") or "").split("\n") if row.get("keywords") else [],
@@ -285,6 +293,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "slug",
         "date_created",
         "date_modified",
+        "origin",
         "author_job_title",
         "author__name",
         "author__slug",
@@ -297,7 +306,9 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "author_hospital__live",
     )
     found = Answer.objects.public().filter(question=question_id).values(*fields)
-    ordered = sorted(found, key=lambda row: (row["author__name"] is not None, -row["date_created"].toordinal()))
+    ordered = sorted(
+        found, key=lambda row: (bool(row["author__name"] or row["origin"]), -row["date_created"].toordinal())
+    )
     if any(str(row["pk"]) not in blocks for row in ordered):
         return None
     shown = []
@@ -311,7 +322,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
                 "grade": row["author_hospital__hospital_grade"],
                 "demonstration": row["author_hospital__demonstration"],
             }
-        author = None
+        author = _elsewhere(row["origin"])
         if row["author__name"]:
             author = {
                 "name": row["author__name"],
@@ -425,28 +436,63 @@ def most_read(most_viewed, prefix: str, limit: int = SIDE_ROWS) -> list[dict]:
     return sorted(shown, key=lambda row: -viewed[row["url"].removeprefix(prefix)])[:limit]
 
 
-def search_rows(items, prefix: str) -> list[dict]:
-    """What finding names found, with leads, as the results page shows it; one query a kind."""
-    leads: dict[tuple[str, str], str] = {}
-    models = {model.kind: model for model in (*ENTRIES.values(), *PLACES.values())}
-    for kind, model in models.items():
-        ids = [item.object_id for item in items if item.kind == kind]
-        if ids:
-            leads |= {
-                (kind, str(pk)): lead for pk, lead in model.objects.filter(pk__in=ids).values_list("pk", "description")
+def result_details(documents, prefix: str) -> dict[str, dict]:
+    """By document key, what a result shows beside its name: who answered and when, the review state, 演示.
+
+    One query for each kind of entry among the documents.
+    """
+    ids: dict[str, list[str]] = {}
+    for document in documents:
+        ids.setdefault(document.kind, []).append(document.object_id)
+    shown: dict[str, dict] = {}
+    lead = (
+        "lead_answer__author__name",
+        "lead_answer__author_job_title",
+        "lead_answer__author_hospital__name",
+        "lead_answer__author_hospital__hospital_grade",
+        "lead_answer__author__demonstration",
+        "lead_answer__date_created",
+    )
+    for model in ENTRIES.values():
+        if model.kind not in ids:
+            continue
+        fields = ("pk", "date_modified", "date_published", "last_review_date", "review_due")
+        more = lead if model is Question else ()
+        for row in model.objects.public().filter(pk__in=ids[model.kind]).values(*fields, *more):
+            shown[f"{model.kind}:{row['pk']}"] = {
+                "date": _iso(row.get("lead_answer__date_created") or row["date_modified"] or row["date_published"]),
+                "review_state": review_state(row["last_review_date"], row["review_due"]),
+                "author": row.get("lead_answer__author__name"),
+                "job_title": row.get("lead_answer__author_job_title"),
+                "hospital": row.get("lead_answer__author_hospital__name"),
+                "hospital_grade": row.get("lead_answer__author_hospital__hospital_grade"),
+                "demonstration": bool(row.get("lead_answer__author__demonstration")),
             }
-    return [
-        {
-            "name": item.title,
-            "url": prefix + item.url,
-            "kind_label": KIND_LABELS[models[item.kind].section],
-            "description": leads.get((item.kind, item.object_id), ""),
-            "matched": item.name,
-            "highlighted": highlight(item.title, item.title_spans),
-        }
-        for item in items
-        if item.kind in models
-    ]
+    return shown
+
+
+def tag_names(tags) -> dict[str, str]:
+    """The names behind search tags ("department:<slug>"); one query for each of the three ways of filing."""
+    slugs: dict[str, list[str]] = {}
+    for tag in tags:
+        word, _, slug = tag.partition(":")
+        slugs.setdefault(word, []).append(slug)
+    names = {}
+    for model in (Department, BodyPart, Population):
+        if model.kind in slugs:
+            found = model.objects.public().filter(slug__in=slugs[model.kind]).values_list("slug", "name")
+            names |= {f"{model.kind}:{slug}": name for slug, name in found}
+    return names
+
+
+def is_slug(text: str) -> bool:
+    """Whether a text from an address can be a slug at all."""
+    return bool(_SLUG.fullmatch(text))
+
+
+def shortened(text: str) -> str:
+    """The first sentences of a text, three lines of a phone."""
+    return excerpt(text, 90)
 
 
 def highlight(text: str, spans: list[tuple[int, int]]) -> Markup:

@@ -19,22 +19,16 @@ from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.richtext import clean_text, is_local_path
 from yidian.readership.models import most_viewed
 from yidian.related.reading import further_reading, question_cards
-from yidian.search.find import find
 from yidian.terms.models import BodyPart, Population
-from yidian.web import jsonld, queries
+from yidian.web import jsonld, queries, red_flags
 from yidian.web.faults import fault_page, read_only
-from yidian.web.pages import HANT_PREFIX, localise, page_context, render
+from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 
 # Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
 ALL_LETTERS_ON_ONE_PAGE = 300
-SEARCH_RESULTS = 30
 MAX_REPORT = 2_000
 MAX_QUOTE = 500
 NEWEST = ("-date_published", "-pk")
-
-
-def _crumbs(prefix: str, *steps: tuple[str, str]) -> list[dict]:
-    return [{"name": name, "url": prefix + path} for name, path in (("首页", "/"), *steps)]
 
 
 def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
@@ -56,7 +50,7 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
         hant=hant,
         title=entry["name"],
         description=entry["description"],
-        breadcrumb=_crumbs(prefix, *steps),
+        breadcrumb=crumbs(prefix, *steps),
         og_type="article",
         beacon=True,
     )
@@ -127,6 +121,7 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         tags,
         entry=entry,
         answers=answers,
+        red_flags=red_flags.cards(f"{row['name']}。{row['detail']}"),
         condition=about,
         guides=queries.beside(condition_id, prefix)["guides"],
         related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
@@ -192,7 +187,7 @@ def _place_page(place, hant: bool) -> dict:
         hant=hant,
         title=place.name,
         description=place.description,
-        breadcrumb=_crumbs(prefix, (queries.KIND_LABELS[place.section], f"/{place.section}/")),
+        breadcrumb=crumbs(prefix, (queries.KIND_LABELS[place.section], f"/{place.section}/")),
         beacon=place.section != "populations",
     )
 
@@ -338,7 +333,7 @@ def claim(request, slug: str, hant: bool = False):
         hant=hant,
         title=found.name,
         description=found.summary,
-        breadcrumb=_crumbs(prefix, ("主张与证据", "/editorial-policy/")),
+        breadcrumb=crumbs(prefix, ("主张与证据", "/editorial-policy/")),
     )
     page["jsonld"] = jsonld.claim(page, shape)
     return render("claim.html", page, [f"claim:{slug}", *(f"list:{s}" for s in queries.ENTRIES)], claim=shape)
@@ -414,7 +409,7 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
         hant=hant,
         title=f"{title} · {letter.upper()}" if letter else title,
         description=context["intro"],
-        breadcrumb=_crumbs(prefix, *([(title, f"/{section}/")] if letter else [])),
+        breadcrumb=crumbs(prefix, *([(title, f"/{section}/")] if letter else [])),
         feed=f"/feeds/{section}.atom" if section in queries.ENTRIES else None,
     )
     page["jsonld"] = jsonld.page(page)
@@ -473,38 +468,10 @@ def home(request, hant: bool = False):
 
 
 @read_only
-def search(request, hant: bool = False):
-    prefix = HANT_PREFIX if hant else ""
-    q = clean_text(request.GET.get("q", ""))[:200].strip()
-    groups: dict[str, list] = {}
-    found = find(q, limit=SEARCH_RESULTS) if q else None
-    results = queries.search_rows(found.items, prefix) if found else []
-    for result in results:
-        groups.setdefault(result["kind_label"], []).append(result)
-    page = page_context(
-        "/search",
-        hant=hant,
-        title=_("“%(q)s”的搜索结果") % {"q": q} if q else _("搜索"),
-        robots="noindex",
-        breadcrumb=_crumbs(prefix),
-    )
-    return render(
-        "search.html",
-        page,
-        None,
-        q=q,
-        results=results,
-        groups=[{"kind_label": label, "results": of} for label, of in groups.items()],
-        total_text=_("找到 %(n)s 条") % {"n": len(results)} if results else "",
-        suggestions=[],
-    )
-
-
-@read_only
 def text_page(request, name: str, title: str, description: str, hant: bool = False):
     prefix = HANT_PREFIX if hant else ""
     page = page_context(request.path.removeprefix(prefix), hant=hant, title=title, description=description)
-    page["breadcrumb"] = _crumbs(prefix)
+    page["breadcrumb"] = crumbs(prefix)
     page["jsonld"] = jsonld.page(page)
     return render(f"{name}.html", page, ["text"], title=title)
 
@@ -517,7 +484,7 @@ def corrections(request, hant: bool = False):
         hant=hant,
         title=_("更正记录"),
         description=_("我们改正过的错误：原来怎么写，现在怎么写，为什么。"),
-        breadcrumb=_crumbs(prefix),
+        breadcrumb=crumbs(prefix),
         feed="/feeds/corrections.atom",
     )
     page["jsonld"] = jsonld.page(page)
@@ -566,7 +533,7 @@ def report(request, hant: bool = False):
             ErrorReport.objects.create(page=about or "/", quote=quote, text=text)
             context["done"] = True
     page = page_context(
-        "/corrections/report/", hant=hant, title=_("这里有错"), robots="noindex", breadcrumb=_crumbs(prefix)
+        "/corrections/report/", hant=hant, title=_("这里有错"), robots="noindex", breadcrumb=crumbs(prefix)
     )
     return render("report.html", page, None, status=status, **context)
 
@@ -591,7 +558,7 @@ def gallery(request):
                 "examples": [{"title": example["title"], "html": macro(**example["args"])} for example in examples],
             }
         )
-    page = page_context("/debug/components/", title="组件", robots="noindex", breadcrumb=_crumbs(""))
+    page = page_context("/debug/components/", title="组件", robots="noindex", breadcrumb=crumbs(""))
     return render("components.html", page, None, components=shown)
 
 

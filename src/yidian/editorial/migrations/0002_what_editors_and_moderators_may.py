@@ -16,7 +16,8 @@ CONTENT = {
 }
 EDITORS = ("add", "change", "view")
 MODERATORS = (*EDITORS, "delete", "publish", "lock", "unlock")
-# Readers write error reports; editors say what became of them.
+# Readers write error reports and ask what nothing answers; editors say what became of them.
+READERS = {"errorreport": "读者指出的错误", "unansweredquery": "未解答的问题"}
 REPORTS = ("change", "view")
 # Where an old address leads is public at once, so that only moderators decide it.
 REDIRECTS = ("add", "change", "delete", "view")
@@ -39,7 +40,8 @@ def grant(apps, schema_editor):
         for app, models in CONTENT.items():
             for model, label in models.items():
                 group.permissions.add(*_permissions(apps, app, model, label, actions))
-        group.permissions.add(*_permissions(apps, "editorial", "errorreport", "读者指出的错误", REPORTS))
+        for model, label in READERS.items():
+            group.permissions.add(*_permissions(apps, "editorial", model, label, REPORTS))
     moderators = groups.get(name="Moderators")
     moderators.permissions.add(*_permissions(apps, "editorial", "redirect", "旧网址", REDIRECTS))
 

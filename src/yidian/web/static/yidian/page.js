@@ -43,6 +43,101 @@
     }
   });
 
+  // ---- suggestions: nothing is asked while an input method is composing ----
+
+  for (const form of all("[data-suggestions]")) {
+    const input = form.querySelector("input");
+    const list = document.createElement("ul");
+    list.className = "search-box__suggestions";
+    list.id = input.id + "-suggestions";
+    list.hidden = true;
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", form.querySelector("label").textContent);
+    const status = document.createElement("span");
+    status.className = "visually-hidden";
+    status.setAttribute("role", "status");
+    form.append(list, status);
+    const state = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id };
+    for (const [name, value] of Object.entries(state)) input.setAttribute(name, value);
+    let waiting = 0;
+    let asked = null;
+    let chosen = -1;
+
+    const close = () => {
+      list.hidden = true;
+      chosen = -1;
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    };
+
+    const choose = (at) => {
+      const options = [...list.children];
+      // past either end the reader's own words are chosen again
+      chosen = at === options.length ? -1 : at === -2 ? options.length - 1 : at;
+      options.forEach((option, n) => option.setAttribute("aria-selected", String(n === chosen)));
+      if (chosen >= 0) input.setAttribute("aria-activedescendant", options[chosen].id);
+      else input.removeAttribute("aria-activedescendant");
+    };
+
+    const show = (found) => {
+      list.replaceChildren(
+        ...found.map((each, n) => {
+          const option = document.createElement("li");
+          option.id = `${list.id}-${n}`;
+          option.dataset.url = each.url;
+          option.setAttribute("role", "option");
+          option.setAttribute("aria-selected", "false");
+          const name = document.createElement("span");
+          name.textContent = each.name;
+          const kind = document.createElement("small");
+          kind.textContent = each.also ? `${each.also} · ${each.kind}` : each.kind;
+          option.append(name, kind);
+          return option;
+        }),
+      );
+      close();
+      list.hidden = found.length === 0;
+      input.setAttribute("aria-expanded", String(found.length > 0));
+      status.textContent = fill(form.dataset.count, { n: found.length });
+    };
+
+    const ask = async () => {
+      asked?.abort();
+      const text = input.value.trim();
+      if (!text || text.length > 100) return show([]);
+      asked = new AbortController();
+      try {
+        const address = `${form.dataset.suggestions}?q=${encodeURIComponent(text)}`;
+        const response = await fetch(address, { signal: asked.signal, credentials: "omit" });
+        if (response.ok) show((await response.json()).suggestions);
+      } catch {
+        // Offline, or overtaken by the next letter: the box works without.
+      }
+    };
+
+    const later = (event) => {
+      clearTimeout(waiting);
+      if (!event.isComposing) waiting = setTimeout(ask, 120);
+    };
+    input.addEventListener("input", later);
+    input.addEventListener("compositionend", later);
+    input.addEventListener("keydown", (event) => {
+      if (event.isComposing || list.hidden) return;
+      if (event.key === "ArrowDown") choose(chosen + 1);
+      else if (event.key === "ArrowUp") choose(chosen === -1 ? -2 : chosen - 1);
+      else if (event.key === "Escape") close();
+      else if (event.key === "Enter" && chosen >= 0) location.assign(list.children[chosen].dataset.url);
+      else return;
+      event.preventDefault();
+    });
+    list.addEventListener("pointerdown", (event) => event.preventDefault());
+    list.addEventListener("click", (event) => {
+      const option = event.target.closest("li");
+      if (option) location.assign(option.dataset.url);
+    });
+    input.addEventListener("blur", close);
+  }
+
   // ---- 与我有关: health data, so it lives in the page and nowhere else ----
 
   for (const filter of all("[data-population-filter]")) {

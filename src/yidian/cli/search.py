@@ -1,0 +1,166 @@
+"""`yidian search` and `yidian related`: what readers find, for scripts and for those who judge it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from yidian.cli.ready import prepare
+from yidian.cli.words import Failure
+
+if TYPE_CHECKING:
+    from yidian.search.ask import Answered
+
+MAX_LIMIT = 100
+
+
+@click.group()
+def search() -> None:
+    """检索：查一个问题，或评一评检索得好不好。"""
+
+
+@search.command()
+@click.argument("text", required=False)
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, MAX_LIMIT), help="最多几条结果。")
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+@click.option("--jsonl", "as_lines", is_flag=True, help='从标准输入逐行读 {"id", "query"}，逐行输出结果。')
+def query(text: str | None, limit: int, as_json: bool, as_lines: bool) -> None:
+    """查 TEXT，和网站上的搜索一样。"""
+    if as_lines == (text is not None):
+        raise click.UsageError("请写要查的文字，或用 --jsonl 从标准输入逐行读，两样选一样。")
+    prepare()
+    _keep_up()
+    from yidian.search.ask import ask
+
+    if not as_lines:
+        answered = ask(text, limit=limit, filed=True)
+        if as_json:
+            click.echo(json.dumps({"id": None} | shape(text, answered), ensure_ascii=False))
+        else:
+            _print(answered)
+        return
+    faulty = False
+    for number, line in enumerate(sys.stdin, start=1):
+        if not line.strip():
+            continue
+        asked = _read_line(line, number)
+        faulty |= "error" in asked
+        if "error" not in asked:
+            asked |= shape(asked["query"], ask(asked["query"], limit=limit, filed=True))
+        click.echo(json.dumps(asked, ensure_ascii=False))
+        sys.stdout.flush()
+    if faulty:
+        sys.exit(1)
+
+
+@search.command()
+def train() -> None:
+    """从网站自己的问题和回答里学习排序；几分钟，学到的马上用上。不比原来好，就保持原样。"""
+    prepare()
+    from importlib import import_module
+
+    from django.conf import settings
+
+    from yidian.search import learning
+    from yidian.search.library import library
+
+    model = learning.train(
+        import_module(settings.YIDIAN_SEARCHED).pairs(), progress=lambda what: click.echo(what, err=True)
+    )
+    report = json.loads(model.report)
+    library().folder.mkdir(parents=True, exist_ok=True)
+    model.save(library().model_path)
+    if "ndcg@10" not in report:
+        click.echo(
+            f"只有 {report.get('pairs', 0)} 对问题和回答，至少要 {learning.MIN_PAIRS} 对才学得到，排序保持原样。"
+        )
+    elif model.is_plain:
+        click.echo(f"从 {report['pairs']} 对里没有学到更好的排序（留出的一部分上没有变好），保持原样。")
+    else:
+        gained = f"nDCG@10 从 {report['bm25']} 到 {report['ndcg@10']}"
+        click.echo(f"从 {report['pairs']} 对里学好了：没有参加学习的部分上，{gained}。")
+
+
+def _keep_up() -> None:
+    """Whatever is committed is searched, with a server running or without one."""
+    from yidian.search.library import library
+
+    if library().is_due():
+        library().build()
+    library().catch_up()
+
+
+def _read_line(line: str, number: int) -> dict:
+    """The request on a line, or the line's id with what is wrong with it, which is said on standard error too."""
+    fault = ""
+    given: object = None
+    try:
+        given = json.loads(line)
+    except ValueError:
+        fault = "不是 JSON"
+    if not fault and not (isinstance(given, dict) and isinstance(given.get("query"), str)):
+        fault = '要写成 {"id": …, "query": "…"}'
+    known = given.get("id") if isinstance(given, dict) else None
+    if fault:
+        click.echo(f"第 {number} 行{fault}，跳过了。", err=True)
+        return {"id": known, "error": fault}
+    return {"id": known, "query": given["query"]}
+
+
+def shape(text: str, answered: "Answered") -> dict:
+    """An answer as contracts say: what was understood, whether anything answers, the results."""
+    from yidian.web.red_flags import findings
+
+    return {
+        "query": text,
+        "understood": _understood(answered),
+        "answerable": answered.answerable,
+        "red_flags": [
+            {"rule": each.rule, "level": each.level, "span": list(each.span), "text": each.text}
+            for each in findings(text)
+        ],
+        "results": list(_results(answered)),
+    }
+
+
+def _understood(answered: "Answered") -> dict:
+    understood = answered.understood
+    if understood is None:
+        return {"terms": [], "body_parts": [], "corrections": []}
+    meant = [
+        {"from": correction.original, "to": correction.replacement, "span": [correction.start, correction.end]}
+        for correction in understood.corrections
+    ]
+    spelt = [rewrite.text for rewrite in understood.rewrites if rewrite.why == "pinyin"]
+    return {
+        "terms": understood.terms,
+        "body_parts": understood.body_parts,
+        "populations": understood.populations,
+        "corrections": meant,
+        "readings": spelt,
+    }
+
+
+def _results(answered: "Answered") -> Iterator[dict]:
+    for item in answered.items:
+        document = item.document
+        yield {
+            "id": document.public_id,
+            "kind": document.kind,
+            "title": document.title,
+            "url": document.url,
+            "score": item.score,
+            "conditions": list(document.conditions),
+            "body_parts": list(document.body_parts),
+        }
+
+
+def _print(answered: "Answered") -> None:
+    if not answered.items:
+        raise Failure("没有找到。", "换个说法试试：少写几个字，或用平常的叫法。")
+    for item in answered.items:
+        click.echo(f"{item.document.title}  {item.document.url}")
+        if item.snippet:
+            click.echo(f"    {item.snippet}")

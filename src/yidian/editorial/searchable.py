@@ -1,0 +1,184 @@
+"""What search reads of everything public; `search` itself knows no models and is told of this by a setting."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from django.apps import apps
+
+from yidian.editorial.models import Entry
+from yidian.editorial.rendering import belongs, rendered_now
+from yidian.publication.models import Publishable
+from yidian.search.documents import Document
+from yidian.terms.synonyms import synonym_rows
+from yidian.zh.sentences import plain
+
+# Entries read at once: 500 public forms are about 6 MB.
+BATCH = 500
+# What results can be filtered by, and the relation that says so.
+FILED_UNDER = {"body_part": "body_parts", "department": "departments", "population": "populations"}
+
+# Kinds whose names are terms: what a reader may be speaking of.
+NAMED = ("body_part", "population", "condition")
+TERM_KINDS = ("synonym_group", *NAMED)
+
+# What stands beside a question rather than answers it is shown below what does, unless it was asked for by name.
+WEIGHTS = {
+    "condition": 1.05,
+    "body_part": 0.45,
+    "population": 0.45,
+    "department": 0.45,
+    "hospital": 0.6,
+    "physician": 0.6,
+}
+
+
+def searched_models() -> dict[str, type[Publishable]]:
+    """Every kind that has a page of its own and can be found, by its word for addresses of data."""
+    return {model.kind: model for model in apps.get_models() if issubclass(model, Publishable) and model.searchable}
+
+
+def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Document]:
+    """The public things of a kind among `ids`, as search sees them; what is withdrawn is left out.
+
+    One query, and for entries one more for each way of filing, unless `filed` is False: what a page shows needs no
+    tags.
+    """
+    model = searched_models().get(kind)
+    if model is None:
+        return []
+    numbers = [int(pk) for pk in ids]
+    public = model.objects.public().filter(pk__in=numbers)
+    if issubclass(model, Entry):
+        return _entries(model, public, filed=filed)
+    return [
+        Document(
+            kind,
+            str(thing.pk),
+            (thing.title, *thing.searchable_names()),
+            getattr(thing, "description", ""),
+            url=thing.get_absolute_url(),
+            body_parts=(thing.title,) if kind == "body_part" else (),
+        )
+        for thing in public
+    ]
+
+
+def terms() -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Every word that search knows as a term: (slug, standard name, category, other names).
+
+    The reviewed synonyms, then parts of the body, populations and conditions by their own names; what has the name of a
+    synonym is that same term. Four queries.
+    """
+    rows = synonym_rows()
+    slugs = {word: slug for slug, name, _, others in rows for word in (name, *others)}
+    for kind in NAMED:
+        for thing in searched_models()[kind].objects.public().order_by("slug"):
+            slug = slugs.get(thing.name, f"{kind}:{thing.slug}")
+            rows.append((slug, thing.name, getattr(thing, "condition_kind", kind), tuple(thing.searchable_names())))
+    return rows
+
+
+def every(progress=lambda things, length: things) -> Iterator[list[Document]]:
+    """All public things in batches; `progress(iterable, length)` may wrap the loop over them."""
+    for model in searched_models().values():
+        public = model.objects.public()
+        batch: list[str] = []
+        ids = public.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=10_000)
+        for pk in progress(ids, public.count()):
+            batch.append(pk)
+            if len(batch) == BATCH:
+                yield documents(model.kind, batch)
+                batch = []
+        if batch:
+            yield documents(model.kind, batch)
+
+
+def pairs() -> Iterator[tuple[str, str]]:
+    """What search learns from: every public entry's title with its text, and a question with each of its answers."""
+    for batch in every():
+        for document in batch:
+            if document.kind in WEIGHTS and WEIGHTS[document.kind] < 1:
+                continue
+            yield document.title, document.body
+
+
+def _entries(model: type[Entry], public, *, filed: bool) -> list[Document]:
+    fields = {field.name for field in model._meta.concrete_fields}
+    more = [name for name in ("detail", "keywords") if name in fields]
+    about = ["about__name", "about__live"] if "about" in fields else []
+    columns = ("pk", "slug", "name", "alternate_names", "description", "rendered", "last_published_at")
+    rows = list(public.values_list(*columns, *about, *more))
+    tags, body_parts = _filed(model, [row[0] for row in rows] if filed else [])
+    found = []
+    for pk, slug, name, alternate_names, description, rendered, published, *rest in rows:
+        if not belongs(rendered, published):
+            rendered = rendered_now(model.objects.get(pk=pk))
+        names = [line.strip() for line in alternate_names.splitlines() if line.strip()]
+        subject, extra = rest[: len(about)], rest[len(about) :]
+        if model.kind == "condition":
+            subject = (name, True)
+        found.append(
+            Document(
+                model.kind,
+                str(pk),
+                (name, *names),
+                "\n".join([description, *filter(None, extra), *_texts(rendered)]),
+                tuple(tags[pk]),
+                url=f"/{model.section}/{slug}/",
+                conditions=(subject[0],) if subject and subject[1] else (),
+                body_parts=tuple(body_parts[pk]),
+            )
+        )
+    return found
+
+
+def _texts(rendered: dict) -> Iterator[str]:
+    """The words of a public form in reading order."""
+    for answer in rendered["answers"].values():
+        yield from _block_texts(answer)
+    for card in rendered["care_advice"]:
+        yield card["heading"]
+        yield from map(_words, card["items"])
+    for module in rendered["modules"]:
+        yield module["headline"]
+        yield from _block_texts(module["blocks"])
+    for phase in rendered["phases"]:
+        yield phase["label"]
+        for step in phase["steps"]:
+            yield step["name"]
+            yield _words(step["html"])
+    for field in ("do", "dont", "stop_conditions", "contraindications"):
+        yield from map(_words, rendered[field])
+
+
+# Footnotes are for the eye: [12] behind a sentence is none of its words.
+_CITED = re.compile(r'<sup class="cite">.*?</sup>')
+
+
+def _words(html: str) -> str:
+    return plain(_CITED.sub("", html))
+
+
+def _block_texts(blocks: list[dict]) -> Iterator[str]:
+    for block in blocks:
+        if "html" in block:
+            yield _words(block["html"])
+        elif block["type"] == "claim":
+            yield block["claim"]["text"]
+            yield block["claim"]["summary"]
+
+
+def _filed(model: type[Entry], ids: list[int]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """By primary key, the tags under which entries are filed, and the names of their body parts."""
+    tags: dict[int, list[str]] = defaultdict(list)
+    body_parts: dict[int, list[str]] = defaultdict(list)
+    for word, relation in FILED_UNDER.items() if ids else ():
+        field = model._meta.get_field(relation)
+        through, own, other = field.remote_field.through, field.m2m_field_name(), field.m2m_reverse_field_name()
+        held = through.objects.filter(**{f"{own}__in": ids, f"{other}__live": True}).order_by("pk")
+        for pk, slug, name in held.values_list(f"{own}_id", f"{other}__slug", f"{other}__name"):
+            tags[pk].append(f"{word}:{slug}")
+            if word == "body_part":
+                body_parts[pk].append(name)
+    return tags, body_parts

@@ -1,0 +1,210 @@
+"""Answering a reader: names and full text together, over what is public on this site."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from django.conf import settings
+
+from yidian.search.analysis import rarity
+from yidian.search.backends import IndexDamaged
+from yidian.search.documents import Document, key_of
+from yidian.search.engine import CANDIDATES, Engine, Found
+from yidian.search.find import (
+    ALL_PARTS,
+    CONTAINED,
+    EXACT_NAME,
+    EXACT_TITLE,
+    INSIDE,
+    PARTIAL,
+    PREFIX,
+    SAME_SOUND,
+    SOUND,
+    find,
+)
+from yidian.search.library import NotReady, library
+from yidian.search.snippets import best_sentence, covered
+from yidian.search.understanding import Understood
+from yidian.zh.grams import grams
+
+logger = logging.getLogger(__name__)
+
+# How much a match of the name adds to a full-text score that is 1 for the best. A reader who types a name wants that
+# page first, whatever repeats the name more often; a name that only resembles decides between equals.
+_NAMED = {
+    EXACT_TITLE: 1.0,
+    EXACT_NAME: 0.9,
+    SAME_SOUND: 0.7,
+    PREFIX: 0.4,
+    CONTAINED: 0.3,
+    ALL_PARTS: 0.3,
+    SOUND: 0.3,
+    INSIDE: 0.15,
+    PARTIAL: 0.05,
+}
+NAMES = 30  # entries found by their names that are put among the others
+# A spelling this certain is looked up among the names in place of what was typed.
+SURE = 0.7
+# What has less of the best result's score than this shares only common words with the query.
+WORTH_SHOWING = 0.25
+# A query is answered when one of the first results holds this share of what it says.
+ANSWERED = 0.5
+# Of an account of several sentences no page holds as much.
+ANSWERED_ACCOUNT = 0.2
+SHORT = 30
+LOOKED_AT = 3
+# A character of a term that is named says about as much as two rare grams.
+NAMED_CHARACTER = 4.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """A public document that answers, how well, and its sentence that does."""
+
+    document: Document
+    score: float
+    snippet: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a site has on a query, best first, a page of it.
+
+    `total` counts what was found, at most CANDIDATES; `capped` says that there may be more. `facets` counts the tags
+    among them. `ready` is False while the full-text index is being built, when only names were looked at.
+    `answerable` is False when nothing public holds enough of the query to be an answer. `words` are what to mark.
+    """
+
+    items: list[Result] = field(default_factory=list)
+    total: int = 0
+    capped: bool = False
+    facets: Counter = field(default_factory=Counter)
+    ready: bool = True
+    answerable: bool = False
+    words: tuple[str, ...] = ()
+    understood: Understood | None = None
+
+
+def ask(
+    query: str,
+    *,
+    kinds: Iterable[str] = (),
+    tags: Sequence[str] = (),
+    limit: int = 20,
+    offset: int = 0,
+    filed: bool = False,
+) -> Answered:
+    """What answers the query, of some kinds and filed under all of some tags ("department:…"), a page at a time.
+
+    `filed` brings along what each document is filed under.
+    """
+    kinds = list(kinds)
+    groups = [[tag] for tag in tags]
+    if kinds:
+        groups.append([f"kind:{kind}" for kind in kinds])
+    engine, understood, hits = _full_text(query, groups)
+    by_name = _probably(query, understood)
+    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES).items)  # names know no tags
+    shown = ranked[offset : offset + limit]
+    documents = _documents(shown, filed)
+    weights = _said(query, understood, engine)
+    items = [
+        Result(document, each.score, best_sentence(document.body, weights))
+        for each in shown
+        if (document := documents.get(each.key))
+    ]
+    return Answered(
+        items,
+        total=len(ranked),
+        capped=len(ranked) == CANDIDATES,
+        facets=Counter(tag for each in ranked for tag in each.tags),
+        ready=engine is not None,
+        answerable=_is_answered(items, understood, engine),
+        words=tuple(weights),
+        understood=understood,
+    )
+
+
+def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, Understood | None, list[Found]]:
+    try:
+        engine = library().engine()
+        understood = engine.understand(query)
+        return engine, understood, engine.search(query, tags=groups, understood=understood)
+    except NotReady:
+        return None, None, []
+    except IndexDamaged:
+        library().report_damage()
+        logger.exception("检索索引读不了，将重建")
+        return None, None, []
+
+
+def _probably(query: str, understood: Understood | None) -> str:
+    """The query, spelt as it was surely meant."""
+    sure = [rewrite for rewrite in understood.rewrites if rewrite.weight >= SURE] if understood else []
+    return sure[0].text if sure else query
+
+
+def _said(query: str, understood: Understood | None, engine: Engine | None) -> dict[str, float]:
+    """The grams of what was asked, each with how much it says; of what was probably meant, where that is certain."""
+    if understood is None or engine is None:
+        return dict.fromkeys(grams(query), 1.0)
+    texts = [understood.content, *(rewrite.text for rewrite in understood.rewrites[:1])]
+    if understood.rewrites and understood.rewrites[0].why == "pinyin":
+        texts = texts[1:]
+    return {gram: rarity(engine.index, gram) for text in texts for gram in grams(text)}
+
+
+def _ranked(hits: list[Found], names: list) -> list[Found]:
+    weights = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
+    scores = {hit.key: hit.score / hits[0].score for hit in hits}
+    tags = {hit.key: hit.tags for hit in hits}
+    asked_by_name = set()
+    for name in names:
+        key = key_of(name.kind, name.object_id)
+        scores[key] = scores.get(key, 0.0) + _NAMED[name.tier]
+        if name.tier in (EXACT_TITLE, EXACT_NAME):
+            asked_by_name.add(key)
+    for key in scores.keys() - asked_by_name:
+        scores[key] *= weights.get(key.partition(":")[0], 1.0)
+    best = max(scores.values(), default=0.0)
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]
+    return [
+        Found(*key.split(":", 1), round(score, 4), tags.get(key, ()))
+        for key, score in ranked
+        if score >= WORTH_SHOWING * best
+    ]
+
+
+def _documents(shown: list[Found], filed: bool) -> dict[str, Document]:
+    """The documents of some results as they stand in the database: what was withdrawn meanwhile is left out."""
+    source = import_module(settings.YIDIAN_SEARCHED)
+    by_kind: dict[str, list[str]] = {}
+    for each in shown:
+        by_kind.setdefault(each.kind, []).append(each.object_id)
+    found = (source.documents(kind, ids, filed=filed) for kind, ids in by_kind.items())
+    return {document.key: document for documents in found for document in documents}
+
+
+def _is_answered(items: list[Result], understood: Understood | None, engine: Engine | None) -> bool:
+    """Whether one of the first results holds enough of what was said, and is about one of the complaints named."""
+    if understood is None or engine is None:
+        return bool(items)
+    meant = understood.rewrites[0].text if understood.rewrites else understood.content
+    mentions = [mention for mention in engine.lexicon.find(meant) if mention.how != "inside"]
+    named = "".join(meant[mention.start : mention.end] for mention in mentions)
+    rest = {gram: rarity(engine.index, gram) for gram in grams(meant) if gram not in named}
+    parts = {mention.slug: len(mention.surface) * NAMED_CHARACTER for mention in mentions}
+    whole = sum(rest.values()) + sum(parts.values())
+    complaints = {mention.slug for mention in mentions if mention.category in ("symptom", "disease")}
+    wanted = ANSWERED if len(meant) <= SHORT else ANSWERED_ACCOUNT
+    for item in items[:LOOKED_AT]:
+        head = " ".join(item.document.head)
+        text = f"{head} {item.document.body}"
+        if complaints and not complaints & set(engine.lexicon.concepts(head)):
+            continue
+        spoken = set(engine.lexicon.concepts(text)) & parts.keys() if parts else set()
+        if sum(parts[slug] for slug in spoken) + covered(text, rest) >= wanted * whole > 0:
+            return True
+    return False

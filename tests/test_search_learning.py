@@ -1,0 +1,196 @@
+"""Learning to rank from pairs, and judging a search: on small corpora made here."""
+
+import json
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yidian.cli.search_evaluate import evaluate
+from yidian.search import ranking
+from yidian.search.learning import MIN_PAIRS, train
+from yidian.search.ranking import ModelDamaged, document, load, rescore
+from yidian.zh.grams import grams
+
+ILLNESSES = ["高血压", "糖尿病", "偏头痛", "胃溃疡", "支气管炎", "脂肪肝", "甲亢", "痛风", "贫血", "肺炎"]
+FOODS = ["花生", "党参", "牛奶", "苹果", "香蕉", "海带", "豆腐", "鸡蛋", "茶叶", "红枣", "核桃", "山药"]
+POLITE = ["请问一下各位医生专家", "急求帮助谢谢各位", "麻烦大夫帮忙看看"]
+
+
+def pairs(count: int, seed: int = 1) -> list[tuple[str, str]]:
+    """Questions full of politeness, which many other answers repeat, about a food and an illness, which decide."""
+    chance = random.Random(seed)  # noqa: S311 - made-up text
+    made = []
+    for number in range(count):
+        illness, food, polite = chance.choice(ILLNESSES), chance.choice(FOODS), chance.choice(POLITE)
+        other = "".join(chance.choice(POLITE) for _ in range(chance.randint(0, 2)))
+        made.append(
+            (
+                f"{polite}{illness}能吃{food}吗",
+                f"{other}{illness}的人少量吃{food}没有关系，{chance.choice(ILLNESSES)}要另说，第{number}条。",
+            )
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return train(pairs(240))
+
+
+def test_what_decides_counts_more_than_politeness(learned):
+    assert not learned.is_plain
+    weights = learned.weigh({"请问": 1.0, "花生": 1.0, "§cramp": 0.5, "ct": 1.0})
+    assert weights["花生"] > 1.5 * weights["请问"]
+    assert weights["§cramp"] == 0.5 and weights["ct"] == 1.0, "what is not known counts as it was given"
+
+
+def test_the_second_look_puts_the_answer_first(learned):
+    texts = ["请问一下各位医生专家，谢谢各位，请问一下各位医生。", "高血压的人少量吃花生没有关系。"]
+    tokens = dict.fromkeys(grams("请问一下各位医生专家高血压能吃花生吗"), 1.0)
+    scores = rescore(learned, tokens, [document(text) for text in texts], [9.0, 8.0])
+    assert scores[1] > scores[0]
+    plain = replace(learned, coefficients=np.zeros_like(learned.coefficients))
+    assert list(rescore(plain, tokens, [document(text) for text in texts], [9.0, 8.0])) == [9.0, 8.0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, MIN_PAIRS - 1])
+def test_few_pairs_leave_the_order_alone(count):
+    model = train(pairs(count), ["高血压的人要少吃盐。"])
+    assert model.is_plain
+    assert list(rescore(model, {"高": 1.0}, [b""], [3.0])) == [3.0]
+    assert model.weigh({"高": 1.0}) == {"高": 1.0}
+
+
+def test_pairs_that_teach_nothing_leave_the_order_alone():
+    made = pairs(120)
+    shuffled = [answer for _, answer in made]
+    chance = random.Random(3)  # noqa: S311 - made-up text
+    chance.shuffle(shuffled)
+    questions = ["".join(chance.sample("甲乙丙丁戊己庚辛壬癸子丑寅卯", 6)) for _ in range(120)]
+    assert train(list(zip(questions, shuffled, strict=True))).is_plain
+
+
+def test_learning_is_deterministic_and_survives_its_file(tmp_path, learned):
+    again = train(pairs(240))
+    learned.save(tmp_path / "model.npz")
+    for other in (again, load(tmp_path / "model.npz")):
+        assert np.array_equal(other.weight, learned.weight) and np.array_equal(other.keys, learned.keys)
+        assert np.array_equal(other.coefficients, learned.coefficients) and other.report == learned.report
+
+
+def test_a_damaged_model_is_refused(tmp_path, learned):
+    path = tmp_path / "model.npz"
+    learned.save(path)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:at])
+        with pytest.raises(ModelDamaged):
+            load(path)
+    path.write_bytes(whole[: len(whole) // 2] + bytes(64) + whole[len(whole) // 2 + 64 :])
+    with pytest.raises(ModelDamaged):
+        load(path)
+    replace(learned, weight=learned.weight[1:]).save(path)
+    with pytest.raises(ModelDamaged):
+        load(path)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.npz")
+    path.write_bytes(whole)
+    assert load(path).documents == learned.documents
+
+
+@given(st.text(max_size=60), st.lists(st.text(max_size=80), max_size=4))
+def test_grams_are_counted_as_the_engine_cuts_them(question, texts):
+    tokens = list(dict.fromkeys(grams(question)))
+    keys = np.unique(np.array([ranking._key(token) for token in tokens], np.uint32))
+    keys = keys[keys > 0][:150]
+    keys = np.union1d(keys, np.concatenate([keys >> 16, keys & 0xFFFF]).astype(np.uint32))
+    keys = keys[keys > 0]
+    found = ranking.matches(keys, [document(text) for text in texts])
+    for row, text in zip(found.everywhere, texts, strict=True):
+        held = [ranking._key(token) for token in grams(text)]
+        assert list(row) == [held.count(key) for key in keys]
+
+
+@pytest.fixture
+def files(tmp_path):
+    made = pairs(160)
+    corpus, queries, training = tmp_path / "answers.jsonl", tmp_path / "dev.json", tmp_path / "train.csv"
+    corpus.write_text(
+        "".join(json.dumps({"id": at, "answer": answer}) + "\n" for at, (_, answer) in enumerate(made)), "utf-8"
+    )
+    queries.write_text(json.dumps([{"query": made[at][0], "relevant": [at]} for at in range(40)]), "utf-8")
+    training.write_text(
+        "title,answer\n" + "".join(f'"{question}","{answer}"\n' for question, answer in made[40:]), "utf-8"
+    )
+    return corpus, queries, training
+
+
+def run(corpus, queries, training=None, *more):
+    arguments = ["--corpus", str(corpus), "--queries", str(queries), "--json", *more]
+    if training:
+        arguments += ["--train", str(training)]
+    return CliRunner().invoke(evaluate, arguments)
+
+
+def test_evaluate_reports_what_the_contract_names(files, tmp_path):
+    corpus, queries, training = files
+    done = run(corpus, queries, training, "--run", str(tmp_path / "run.jsonl"))
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert {"ndcg@10", "recall@10", "recall@100", "mrr@10", "ci95", "baselines", "cpu_ms_p50", "cpu_ms_p95"} <= set(
+        report
+    )
+    assert report["build_cpu_s"] >= 0 and report["index_bytes"] > 0
+    for name in ("jieba", "grams"):
+        assert 0 < report["baselines"][name]["ndcg@10"] < 1
+    low, high = report["ci95"]["ndcg@10"]
+    assert low < report["ndcg@10"] < high
+    rows = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text("utf-8").splitlines()]
+    assert len(rows) == 40
+    firsts = sum(row["results"][0]["id"] == str(at) for at, row in enumerate(rows))
+    assert firsts / 40 <= report["mrr@10"] <= 1
+    plain = json.loads(run(corpus, queries).stdout)
+    assert report["ndcg@10"] > plain["ndcg@10"] > 0
+
+
+@pytest.mark.parametrize(
+    ("which", "content", "where"),
+    [
+        (0, b'{"id": 1, "answer": "a"}\n{"id": 2,\n', "answers.jsonl 第 2 行"),
+        (0, b'{"answer": "a"}\n', "answers.jsonl 第 1 行：没有 id"),
+        (0, b'{"id": 1, "answer": "a"}\n\n{"id": 1, "answer": "b"}\n', "answers.jsonl 第 3 行：id 1"),
+        (
+            0,
+            '{"id": 1, "answer": "a"}\n{"id": 2, "answer": "高"}'.encode("gb18030"),
+            "answers.jsonl 第 2 行：不是 UTF-8",
+        ),
+        (0, b"", "answers.jsonl：是空的"),
+        (1, b'[{"query": "a",\n "relevant": [0]},\n', "dev.json 第 3 行：不是 JSON"),
+        (1, b'[{"query": " ", "relevant": [0]}]', "dev.json 第 1 项：没有 query"),
+        (1, b'[{"query": "a", "relevant": []}]', "dev.json 第 1 项：没有 relevant"),
+        (
+            1,
+            b'[{"query": "a", "relevant": [0]}, {"query": "a", "relevant": [9999]}]',
+            "dev.json 第 2 项：语料里没有 id 9999",
+        ),
+        (1, b"{}", "dev.json：要是一个列表"),
+        (2, b"question,answer\na,b\n", "train.csv 第 1 行：没有 title"),
+        (2, b"title,answer\na,b\nc\n", "train.csv 第 3 行：列不够"),
+        (2, b'title,answer\na,"b\n', "train.csv 第"),
+    ],
+)
+def test_bad_input_is_named_with_its_line(files, which, content, where):
+    files[which].write_bytes(content)
+    done = run(*files)
+    assert done.exit_code == 1
+    assert where in done.stderr and where in json.loads(done.stdout)["error"]
+
+
+def test_a_file_that_is_not_there_is_named(files, tmp_path):
+    done = run(tmp_path / "none.jsonl", files[1])
+    assert done.exit_code == 1 and "none.jsonl" in done.stderr
