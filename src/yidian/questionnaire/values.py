@@ -205,10 +205,10 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
 }
 UCUM = "http://unitsofmeasure.org"
 
-_DATE_TIME = re.compile(
-    r"([0-9]{4})(?:-([0-9][0-9])(?:-([0-9][0-9])(?:T([0-9][0-9])(?::([0-9][0-9])(?::([0-9][0-9])(?:\.([0-9]+))?)?)?(Z|[+-][0-9][0-9]:[0-9][0-9])?)?)?)?"
-)
-_TIME = re.compile(r"([0-9][0-9]):([0-9][0-9])(?::([0-9][0-9])(?:\.([0-9]+))?)?")
+_TWO = "([0-9][0-9])"
+_CLOCK = rf"T{_TWO}(?::{_TWO}(?::{_TWO}(?:\.([0-9]+))?)?)?(Z|[+-][0-9][0-9]:[0-9][0-9])?"
+_DATE_TIME = re.compile(rf"([0-9]{{4}})(?:-{_TWO}(?:-{_TWO}(?:{_CLOCK})?)?)?")
+_TIME = re.compile(rf"{_TWO}:{_TWO}(?::{_TWO}(?:\.([0-9]+))?)?")
 _NUMBERS = frozenset(["integer", "decimal", "positiveInt", "unsignedInt"])
 _DATES = frozenset(["date", "dateTime", "instant"])
 _STRINGS = frozenset(["string", "markdown", "code", "id", "uri", "url", "canonical"])
