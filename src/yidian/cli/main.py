@@ -333,7 +333,9 @@ def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="判定过的句子，例如 tests/data/red_flag_sentences.jsonl。",
 )
-@click.option("--sets", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True, help="随机回答几组。")
+@click.option(
+    "--sets", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True, help="随机回答几组。"
+)
 @click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
 def bench_triage_command(judged: Path | None, sets: int, as_json: bool) -> None:
     """红旗：在判定过的句子上的召回率和精确率，一段文字的 CPU，多答“是”会不会降级。"""
