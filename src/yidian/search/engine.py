@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
 from yidian.search.backends import FIELDS, Index, Term, Writer
@@ -33,13 +34,19 @@ class Found:
         return key_of(self.kind, self.object_id)
 
 
+@cache
+def _plain_speller() -> Speller:
+    """One that knows no library: a second of work, so it is made once."""
+    return Speller.build((), ())
+
+
 @dataclass(frozen=True)
 class Engine:
     """An index, and the terms that its documents and queries are read with."""
 
     index: Index
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
-    speller: Speller = field(default_factory=lambda: Speller.build((), ()))
+    speller: Speller = field(default_factory=_plain_speller)
 
     def write(self, writer: Writer, document: Document) -> None:
         """Puts a document into the index, in place of what was known of it."""
