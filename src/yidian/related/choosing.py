@@ -60,21 +60,18 @@ def choose(kind: str, pk: int, engine: Engine, known: World) -> list[Chosen]:
     for other_kind, ids in wanted.items():
         for other in subjects(other_kind, ids, known).values():
             close = closeness(one, other, known)
-            if close is None or _is_shown_anyway(one, other):
+            if close is None:
                 continue
             far_apart = one.parts != other.parts and not one.parts & other.parts
             day = other.day.toordinal() if other.day else 0
             order = (close[0], far_apart, -likeness.get(other.key, 0.0), -day, other.kind, -other.pk)
             ranked.append((order, other, why(one, other, close, known)))
     ranked.sort(key=lambda each: each[0])
-    touching = [each for each in ranked if each[0][0] == TOUCHED]
-    kept = [each[1:] for each in ranked if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
+    # The condition that a page is about stands on it in a box of its own; it comes back when there is nothing else.
+    elsewhere = [each for each in ranked if each[1].kind != "condition" or each[1].pk != one.about] or ranked
+    touching = [each for each in elsewhere if each[0][0] == TOUCHED]
+    kept = [each[1:] for each in elsewhere if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
     return [Chosen(*other.key, reason) for other, reason in _once(one, kept)]
-
-
-def _is_shown_anyway(one: Subject, other: Subject) -> bool:
-    """The condition that a page is about stands on it in a box of its own."""
-    return other.kind == "condition" and other.pk == one.about
 
 
 def _alike(one: Subject, engine: Engine) -> dict[tuple[str, int], float]:

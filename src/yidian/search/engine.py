@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -41,13 +42,19 @@ class Found:
         return key_of(self.kind, self.object_id)
 
 
+@cache
+def _plain_speller() -> Speller:
+    """One that knows no library: a second of work, so it is made once."""
+    return Speller.build((), ())
+
+
 @dataclass(frozen=True)
 class Engine:
     """An index, and the terms that its documents and queries are read with."""
 
     index: Index
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
-    speller: Speller = field(default_factory=lambda: Speller.build((), ()))
+    speller: Speller = field(default_factory=_plain_speller)
     model: Model | None = None
 
     def write(self, writer: Writer, document: Document) -> None:
