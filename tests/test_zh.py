@@ -14,7 +14,17 @@ from yidian.zh.grams import grams
 from yidian.zh.hant import to_hant
 from yidian.zh.hard_words import hard_words
 from yidian.zh.normalise import clean, normalise
-from yidian.zh.pinyin import index_letter, initials, pinyin, slugify, sound, split_syllables, syllables
+from yidian.zh.pinyin import (
+    index_letter,
+    initials,
+    pinyin,
+    readings,
+    slugify,
+    sound,
+    split_syllables,
+    syllables,
+    syllables_from,
+)
 from yidian.zh.sentences import excerpt, plain, read_aloud, sentences
 
 ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text("痉挛头发干复面里后<>&;\"'/= a1\x00\u200b\ud800")
@@ -229,6 +239,18 @@ def test_typed_pinyin_is_cut_into_syllables_and_other_words_are_refused():
     assert split_syllables("jirouj") == ["ji", "rou"]
     assert split_syllables("muscle") is None
     assert split_syllables("") is None
+
+
+def test_syllables_from_their_beginning():
+    assert syllables_from("zhua") == ["zhua", "zhuai", "zhuan", "zhuang"]
+    assert syllables_from("q1") == []
+
+
+def test_readings_of_a_character_the_usual_one_first():
+    assert readings("长") == ("zhang", "chang")
+    assert readings("血") == ("xue", "xie")
+    assert readings("椎")[0] == "zhui"
+    assert readings("。") == ()
 
 
 def test_sounds_fold_what_a_southern_ear_does_not_hear():

@@ -88,9 +88,7 @@ def _screen_lines(book) -> int:
             click.echo(f"第 {number} 行：{wrong}", err=True)
             result = {"id": row.get("id"), "error": wrong}
         else:
-            found = screen(
-                row["text"], age=row.get("age"), sex=row.get("sex"), pregnant=row.get("pregnant"), book=book
-            )
+            found = screen(row["text"], age=row.get("age"), sex=row.get("sex"), pregnant=row.get("pregnant"), book=book)
             result = {"id": row.get("id")} | found.as_dict()
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
         sys.stdout.flush()

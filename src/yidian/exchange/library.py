@@ -4,6 +4,10 @@ import html
 import json
 import re
 from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import chain
+from zlib import crc32
 
 from django.db import connection
 
@@ -20,13 +24,14 @@ _TAG = re.compile(r"<[^<>]*>")
 class Library:
     """The answers that the site holds before an import, and which rows of a file repeat one of them.
 
-    They are read through once, when the first row comes that the site lacks: about 90 µs of CPU and 50 bytes each, and
-    at most 64 MB for all together.
+    They are read through once, when the first row comes that the site lacks: about 100 µs of CPU and 60 bytes each, and
+    at most 64 MB for all together. Same ones are always found; of a million, 4 % of the oldest near ones are not.
     """
 
     def __init__(self):
         self._sketches: Sketches | None = None
         self._answers = array("Q")
+        self._texts = array("Q")  # sorted: 32 bits that tell a text from others, and the number of its answer
         self._exact, self._near = array("Q"), array("Q")  # pairs, flat: row, answer, …
 
     def repeats(self, number: int, text: str) -> bool:
@@ -36,13 +41,20 @@ class Library:
         if not self._answers:
             return False
         normal = normalise(text)
-        for nth in self._sketches.alike(normal, file=False):
+        for nth in chain(self._same(normal), self._sketches.alike(normal, file=False)):
             found = self._rows("answer.id = %s", [self._answers[nth]])
             other = normalise(_text(*found[0][1:])) if found else ""
             if similar(normal, other):
                 (self._exact if other == normal else self._near).extend((number, self._answers[nth]))
                 return True
         return False
+
+    def _same(self, normal: str) -> Iterator[int]:
+        word = crc32(normal.encode())
+        for at in range(bisect_left(self._texts, word << 32), len(self._texts)):
+            if self._texts[at] >> 32 != word:
+                return
+            yield self._texts[at] & 0xFFFFFFFF
 
     @property
     def found(self) -> bool:
@@ -68,9 +80,12 @@ class Library:
         last = 0
         while rows := self._rows("answer.id > %s", [last]):
             for pk, *words in rows:
+                normal = normalise(_text(*words))
+                self._texts.append(crc32(normal.encode()) << 32 | len(self._answers))
                 self._answers.append(pk)
-                self._sketches.alike(normalise(_text(*words)), file=True)
+                self._sketches.alike(normal, file=True)
             last = rows[-1][0]
+        self._texts = array("Q", sorted(self._texts))
 
     def _rows(self, where: str, values: list) -> list[tuple]:
         # by hand: a million rows as a queryset would cost as much as comparing them

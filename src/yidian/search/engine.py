@@ -1,7 +1,8 @@
 """Searching one index: what was meant, the candidates, their order. No Django: a corpus in a file is searched alike."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -41,13 +42,19 @@ class Found:
         return key_of(self.kind, self.object_id)
 
 
+@cache
+def _plain_speller() -> Speller:
+    """One that knows no library: a second of work, so it is made once."""
+    return Speller.build((), ())
+
+
 @dataclass(frozen=True)
 class Engine:
     """An index, and the terms that its documents and queries are read with."""
 
     index: Index
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
-    speller: Speller = field(default_factory=lambda: Speller.build((), ()))
+    speller: Speller = field(default_factory=_plain_speller)
     model: Model | None = None
 
     def write(self, writer: Writer, document: Document) -> None:
@@ -77,21 +84,28 @@ class Engine:
         `understood` saves understanding it again.
         """
         tokens = weighted_tokens(understood or self.understand(query))
-        learned = self.model is not None and not self.model.is_plain
-        terms = query_terms(self.index, self.model.weigh(tokens) if learned else tokens)
-        hits = self.index.search(terms, limit=CANDIDATES if learned else min(limit, CANDIDATES), tags=tags)
-        found, texts = [], []
-        for hit in hits:
+        if self.model is None or self.model.is_plain:
+            return [found for found, _ in self._hits(tokens, tags)][:limit]
+        hits = self._hits(self.model.weigh(tokens), tags)
+        scores = ranking.rescore(self.model, tokens, [text for _, text in hits], [found.score for found, _ in hits])
+        # on a scale from 0 to 1, where the engine's own begins at 0 too
+        lowest, span = float(np.min(scores, initial=np.inf)), float(np.ptp(scores)) if hits else 0.0
+        order = sorted(range(len(hits)), key=lambda at: -scores[at])[:limit]
+        return [replace(hits[at][0], score=(float(scores[at]) - lowest) / (span or 1.0)) for at in order]
+
+    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]]) -> list[tuple[Found, bytes]]:
+        """The candidates by the engine's own order, each with its text for the second look."""
+        hits = []
+        for hit in self.index.search(query_terms(self.index, tokens), limit=CANDIDATES, tags=tags):
             filed, _, text = hit.payload.partition(_SEPARATOR)
-            found.append(Found(*hit.key.split(":", 1), hit.score, tuple(filed.decode().split())))
-            texts.append(text)
-        if learned:
-            scores = ranking.rescore(self.model, tokens, texts, [hit.score for hit in hits])
-            order = sorted(range(len(found)), key=lambda at: -scores[at])
-            lowest, span = float(np.min(scores, initial=np.inf)), float(np.ptp(scores)) if found else 0.0
-            # on a scale from 0 to 1, where the engine's own begins at 0 too
-            found = [replace(found[at], score=(float(scores[at]) - lowest) / (span or 1.0)) for at in order]
-        return found[:limit]
+            hits.append((Found(*hit.key.split(":", 1), hit.score, tuple(filed.decode().split())), text))
+        return hits
+
+    def alike(self, text: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
+        """The documents whose words and terms are most like a text's, itself among them; nothing in it is corrected."""
+        text = text[:MAX_QUERY]
+        tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
+        return [found for found, _ in self._hits(dict.fromkeys(tokens, 1.0), tags)][:limit]
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:
         """The keys of documents indexed under a term or holding any of its words; at most MOST_SPEAKING for each."""

@@ -189,10 +189,12 @@ class Library:
                 writer.commit()
             applied = IndexRequest.objects.filter(pk__in=[request.pk for request in requests])
             # after the commit of the index: seeing a change twice does no harm, forgetting one does
-            if keep:
-                applied.update(generation=name)
-            else:
-                applied.delete()
+            with transaction.atomic():
+                import_module(settings.YIDIAN_INDEXED).indexed(wanted | more)
+                if keep:
+                    applied.update(generation=name)
+                else:
+                    applied.delete()
             done += len(requests)
         return done
 

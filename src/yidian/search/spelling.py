@@ -198,7 +198,7 @@ class Speller:
         found = set(self._without_one.get(written, "").split())
         for at in range(len(written)):
             left = written[:at] + written[at + 1 :]
-            if left in self._known and written[at] == written[at - 1] and at:
+            if at and written[at] == written[at - 1] and written[at] not in _FUNCTION and left in self._known:
                 found.add(left)
             if left in self._without_one:
                 found.update(term for term in self._without_one[left].split() if len(term) == len(written))

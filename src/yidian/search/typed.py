@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import accumulate, islice, pairwise, product
 from math import log, prod
 from typing import NamedTuple
@@ -171,13 +170,8 @@ def _syllables(letters: str, at: int, walls: set[int]) -> list[tuple[str, int, f
     ]
     rest = letters[at:wall]
     if wall == len(letters) and len(rest) < 6 and not is_syllable(rest):
-        found += [(syllable, len(rest), -1.5) for syllable in _beginning(rest)]
+        found += [(syllable, len(rest), -1.5) for syllable in syllables_from(rest)]
     return found
-
-
-@lru_cache(maxsize=2_000)  # fewer beginnings of syllables exist
-def _beginning(letters: str) -> list[str]:
-    return syllables_from(letters)
 
 
 def _units(letters: str, at: int) -> list[str]:

@@ -230,6 +230,8 @@ YIDIAN_PREVIEW = "yidian.web.preview.render"
 YIDIAN_SEARCH = os.environ.get("YIDIAN_SEARCH", "tantivy")
 YIDIAN_UNANSWERED = _flag("YIDIAN_UNANSWERED", "on")
 YIDIAN_SEARCHED = "yidian.editorial.searchable"
+# what is told of each change once the index has it: `indexed(changes)`
+YIDIAN_INDEXED = "yidian.related.upkeep"
 
 # Nothing that a reader types reaches a log: request paths and queries are left out, errors keep their traceback.
 LOGGING = {

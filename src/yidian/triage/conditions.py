@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 Truth = tuple[int, int]
-Condition = tuple  # ("answer", question) | ("age", op, years) | ("sex", name) | ("pregnant",) | all | any | not | at_least
+# ("answer", question), ("age", operator, years), ("sex", name), ("pregnant",), or all, any, not, at_least with parts
+Condition = tuple
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _COMPARE = re.compile(r"(>=|<=|>|<)\s*(\d+(?:\.\d+)?)")
@@ -34,7 +35,9 @@ def read_condition(written, questions: Mapping) -> Condition:
             raise ConditionError(f"没有“{written}”这个问题。")
         return ("answer", written)
     if not isinstance(written, dict) or len(written) != 1:
-        raise ConditionError(f"看不懂这个条件：{written!r}。每个条件只写 all、any、not、at_least、compare、sex 中的一个。")
+        raise ConditionError(
+            f"看不懂这个条件：{written!r}。每个条件只写 all、any、not、at_least、compare、sex 中的一个。"
+        )
     ((word, value),) = written.items()
     if word in ("all", "any"):
         if not isinstance(value, list) or not value:

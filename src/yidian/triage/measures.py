@@ -3,10 +3,12 @@
 import re
 
 _DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
-_N = r"(?<![\d零〇一二两三四五六七八九十百])(\d{1,4}(?:\.\d)?|[零〇一二两三四五六七八九十百几半]{1,4})"  # bounded: linear
+# bounded, so that a long row of digits costs no more than its length
+_N = r"(?<![\d零〇一二两三四五六七八九十百])(\d{1,4}(?:\.\d)?|[零〇一二两三四五六七八九十百几半]{1,4})"
 _UNITS = {"分": 1.0, "小": 60.0, "钟": 60.0, "天": 1440.0, "个": 60.0}
 _TEMP = re.compile(
-    r"(?<![\d.])(3[3-9]|4[0-3])(?:[.点](\d))?(\d?)(?:度(\d|[一二三四五六七八九半])?|℃|°c?)?(?![周岁\d个天片粒元块/号分年月楼层])"
+    r"(?<![\d.])(3[3-9]|4[0-3])(?:[.点](\d))?(\d?)(?:度(\d|[一二三四五六七八九半])?|℃|"
+    r"°c?)?(?![周岁\d个天片粒元块/号分年月楼层])"
 )
 _TEMP_CN = re.compile(r"(三十[四五六七八九]|四十[一二]?)(?:度|点)([一二三四五六七八九半])?")
 _TEMP_NEAR = re.compile(r"烧|热|温|度|℃|寒|退|高达")
@@ -19,9 +21,14 @@ _PULSE = re.compile(r"(?:心率|脉搏|心跳)[^\d，,。一二]{0,6}(\d{2,3}|�
 _BREATHS = re.compile(r"呼吸[^，,。]{0,6}?(\d{2}|[二三四五六七八]十)(?:多)?次")
 _MINUTES = re.compile(rf"{_N}(?:多|来)?(?:个)?(?:多)?(分钟|分|小时|钟头|钟)")
 _PILLS = re.compile(rf"{_N}(?:多|来)?(片|粒|颗)")
-_WEEKS = re.compile(r"孕(\d{1,2}|[一二三四五六七八九十]+)\+?周|怀孕(\d{1,2})\+?周|(?<!\d)(\d{1,2})周(?=破水|早产|见红|胎动|产检|宫缩)")
+_WEEKS = re.compile(
+    r"孕(\d{1,2}|[一二三四五六七八九十]+)\+?周|怀孕(\d{1,2})\+?周|(?<!\d)(\d{1,2})周(?=破水|早产|见红|胎动|产检|宫缩)"
+)
 _YEARS = re.compile(rf"{_N}(?:周)?岁(?:半|多)?(?![时那后烧就以]|的?时候|开始)")
-_MONTHS = re.compile(rf"{_N}(?:个)?(?:半|多)?月(?:多)?(?:大|龄|的?(?:宝|孩|婴|娃|小孩|儿子|女儿|男|女))|(?:宝宝|孩子|婴儿|娃|出生|才|刚满){_N}个(?:半|多)?月")
+_MONTHS = re.compile(
+    rf"{_N}(?:个)?(?:半|多)?月(?:多)?(?:大|龄|的?(?:宝|孩|婴|娃|小孩|儿子|女儿|男|女))|(?:宝宝|孩子|婴儿|"
+    rf"娃|出生|才|刚满){_N}个(?:半|多)?月"
+)
 _DAYS = re.compile(rf"(?:出生|生下来?|新生儿|生后)(?:才|第|刚|了)?{_N}(天|周|个?月)|{_N}(天|周)大?的?(?:宝|婴|娃|新生)")
 
 
@@ -63,7 +70,13 @@ def measures(text: str) -> list[tuple[str, float, int, int]]:
     for hit in _PRESSURE_ONE.finditer(text):
         if 40 <= float(hit[1]) <= 300:
             found.append(("sbp", float(hit[1]), hit.start(), hit.end()))
-    for name, pattern in (("glucose", _GLUCOSE), ("glucose", _GLUCOSE_CN), ("spo2", _SPO2), ("pulse", _PULSE), ("breaths", _BREATHS)):
+    for name, pattern in (
+        ("glucose", _GLUCOSE),
+        ("glucose", _GLUCOSE_CN),
+        ("spo2", _SPO2),
+        ("pulse", _PULSE),
+        ("breaths", _BREATHS),
+    ):
         found += [(name, number(hit[1]), hit.start(), hit.end()) for hit in pattern.finditer(text)]
     for hit in _MINUTES.finditer(text):
         found.append(("minutes", number(hit[1]) * _UNITS[hit[2][0]], hit.start(), hit.end()))

@@ -95,7 +95,7 @@ def expand(word: str) -> list[list[str]]:
 
 
 def read_pattern(written, concepts: Mapping) -> tuple:
-    """(terms, ordered, window); a term is a tuple of alternatives, each a concept, ("measure", op, number) or a fact."""
+    """(terms, ordered, window); a term is a tuple of alternatives: a concept, a fact, (measure, operator, number)."""
     if not isinstance(written, str):
         raise PhraseError(f"说法要写成一行文字：{written!r}。")
     body, _, width = written.partition(" /")

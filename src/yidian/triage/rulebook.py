@@ -1,4 +1,4 @@
-"""The rule base: YAML that people write and review, checked, and compiled to one structure that loads in milliseconds."""
+"""The rule base: YAML that people write and review, checked, and compiled to one structure that loads fast."""
 
 import hashlib
 import json
@@ -147,7 +147,13 @@ def compile_folder(folder: Path) -> dict:
     topics = {path: _parse(path) for path in _inputs(folder)[2:]}
     questions: dict[str, dict] = {}
     for path, topic in topics.items():
-        _only(path.name, "", topic, {"topic", "order", "written", "questions", "rules"}, ("topic", "order", "written", "rules"))
+        _only(
+            path.name,
+            "",
+            topic,
+            {"topic", "order", "written", "questions", "rules"},
+            ("topic", "order", "written", "rules"),
+        )
         for identifier, written in (topic.get("questions") or {}).items():
             if identifier in questions:
                 raise RuleError(path.name, f"问题 {identifier}", "这个编号用了两次。")

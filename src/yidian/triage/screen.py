@@ -95,7 +95,7 @@ def _plain(text: str, hans: Mapping[int, str]) -> tuple[str, list[int] | range]:
 
 
 class _Index:
-    """The words of every concept by their first two characters, and the patterns of every rule by one of their terms."""
+    """The words of every concept by their first two characters, the patterns of every rule by one of their terms."""
 
     def __init__(self, book: Rulebook):
         self.words: dict[str, list[str]] = {}
@@ -107,9 +107,7 @@ class _Index:
                     self.words.setdefault(word, []).append(concept)
                     lengths.setdefault(word[:2], set()).add(len(word))
                     continue
-                rest = tuple(
-                    (_by_first(word[place]), _by_first(word[place + 1])) for place in range(1, len(word), 2)
-                )
+                rest = tuple((_by_first(word[place]), _by_first(word[place + 1])) for place in range(1, len(word), 2))
                 for head in word[0]:
                     self.chains.setdefault(head, []).append((concept, rest))
                     lengths.setdefault(head[:2], set()).add(len(head))
@@ -255,7 +253,11 @@ class _Said:
     def findings(self) -> Iterator[tuple[Rule, tuple[int, int, str]]]:
         """Each rule that the text names, with where and how: present before any other."""
         index = self.index
-        keys = [*self.hits, *{f"#{name}" for name, *_ in self.numbers}, *(f"#{name}" for name in FACTS if self._fact(name))]
+        keys = [
+            *self.hits,
+            *{f"#{name}" for name, *_ in self.numbers},
+            *(f"#{name}" for name in FACTS if self._fact(name)),
+        ]
         if self.age is not None:
             keys.append("#age")
         chosen = {place for key in keys for place in index.triggers.get(key, ())}

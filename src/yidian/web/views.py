@@ -67,6 +67,13 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
     return row, entry, about, page, tags
 
 
+def _further_reading(kind: str, pk: int, condition_id: int | None, prefix: str, tags: list[str]) -> list[dict]:
+    """The cards at the foot of an entry's page; the page is dropped from the cache with any of them."""
+    cards = further_reading(kind, pk, condition_id, prefix=prefix)
+    tags += [card["tag"] for card in cards]
+    return cards
+
+
 def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
     """3 or 4 queries: the article with its condition, guides and articles beside it, further reading."""
     prefix = HANT_PREFIX if hant else ""
@@ -82,7 +89,7 @@ def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -
         condition=about,
         guides=beside["guides"],
         also=beside["articles"],
-        related=further_reading(condition_id, prefix=prefix),
+        related=_further_reading("article", row["pk"], condition_id, prefix, tags),
     )
 
 
@@ -102,7 +109,7 @@ def condition_page(section: str, slug: str, hant: bool, row: dict | None = None)
         tags,
         entry=entry,
         **queries.beside(pk, prefix),
-        questions=further_reading(pk, prefix=prefix),
+        related=_further_reading("condition", pk, pk, prefix, tags),
         broader=broader,
         narrower=queries.names("conditions", Condition.objects.filter(broader=pk), prefix),
     )
@@ -129,7 +136,7 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         red_flags=red_flags.cards(f"{row['name']}。{row['detail']}"),
         condition=about,
         guides=queries.beside(condition_id, prefix)["guides"],
-        related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
+        related=_further_reading("question", row["pk"], condition_id, prefix, tags),
     )
 
 
@@ -151,7 +158,7 @@ def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> 
         contraindications=entry["contraindications"],
         condition=about,
         also=queries.beside(condition_id, prefix)["articles"],
-        related=further_reading(condition_id, prefix=prefix),
+        related=_further_reading("guide", row["pk"], condition_id, prefix, tags),
     )
 
 
