@@ -65,7 +65,7 @@ def expand(word: str) -> list[list[str]]:
         if core.startswith("["):
             choices = list(core[1:-1])
         elif core.startswith("("):
-            choices = core[1:-1].split("|")
+            choices = [each for choice in core[1:-1].split("|") for each in _written_out(choice)]
         else:
             choices = [core]
         numeric = [choice for choice in choices if choice in ("\\d+", "#")]
@@ -92,6 +92,13 @@ def expand(word: str) -> list[list[str]]:
     if not segments[0]:
         raise PhraseError(f"“{word}”可以什么都没有。")
     return segments
+
+
+def _written_out(choice: str) -> list[str]:
+    """An alternative with `[甲乙]` or `?` of its own as all it stands for; a number stays as it is."""
+    if choice == "" or choice == r"\d+" or not set(choice) & set("[?"):
+        return [choice]
+    return expand(choice)[0]
 
 
 def read_pattern(written, concepts: Mapping) -> tuple:
