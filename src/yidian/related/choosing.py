@@ -123,14 +123,15 @@ def why(one: Subject, other: Subject, close: tuple, known: World) -> str:
         if other.kind == "condition" and other.pk == topic:
             return f"讲的就是{name}"
         return f"关于{name}" if one.kind == "condition" else f"同样关于{name}"
+    if other.kind == "condition":
+        narrower = "它的一种" if one.kind == "condition" else "其中一种"
+        return {NARROWER: narrower, BROADER: "更大的一类", SISTER: "同一类"}.get(relation, "相关的病症")
     if relation == NARROWER:
         return f"关于它的一种：{name}" if one.kind == "condition" else f"关于其中一种：{name}"
     if relation == BROADER:
         return f"关于更大的一类：{name}"
     if relation == SISTER:
         return f"同一类里的：{name}"
-    if other.kind == "condition":
-        return f"相关的病症：{name}"
     touched = [topic for topic in one.topics if topic in other.touches]
     return f"也讲到{known.name(touched[0])}" if touched else f"讲这里提到的{name}"
 
