@@ -1,11 +1,15 @@
 """Searching one index: what was meant, the candidates, their order. No Django: a corpus in a file is searched alike."""
 
+import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from yidian.search import ranking
 from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
 from yidian.search.backends import FIELDS, Index, Term, Writer
+from yidian.search.dense import Embedder, EmbedderUnavailable, nearness, packed
 from yidian.search.documents import Document, key_of
 from yidian.search.lexicon import Lexicon
 from yidian.search.ranking import Model
@@ -13,16 +17,31 @@ from yidian.search.spelling import Speller
 from yidian.search.understanding import Understood, understand
 from yidian.zh.grams import grams
 
+logger = logging.getLogger(__name__)
+
 # Candidates that are looked at again after the engine's own ranking, and so the end of the last page of results.
 CANDIDATES = 200
 # Longer than any question; a pasted letter is cut here.
 MAX_QUERY = 10_000
+# An encoder takes some 500 tokens; what is longer it cuts itself, after reading all of it.
+MAX_EMBEDDED = 500
 # A changed synonym has documents indexed again up to this many a word; the rest wait for `yidian reindex`.
 MOST_SPEAKING = 2_000
 
 
-# Between the tags of a document and its text for the second look; tags hold no such byte.
-_SEPARATOR = b"\x00"
+# How much the nearness of meaning counts against the words, both in standard deviations over the candidates.
+DENSE_WEIGHT = 0.8
+
+
+def _pack(tags: Sequence[str], text: bytes, vector: bytes) -> bytes:
+    """What the index keeps with a document: what it is filed under, its text for the second look, a vector."""
+    return b"\x00".join([" ".join(tags).encode(), len(text).to_bytes(2, "little") + text + vector])
+
+
+def _unpack(payload: bytes) -> tuple[list[str], bytes, bytes]:
+    tags, _, rest = payload.partition(b"\x00")
+    size = int.from_bytes(rest[:2], "little")
+    return tags.decode().split(), rest[2 : 2 + size], rest[2 + size :]
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,7 @@ class Engine:
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
     speller: Speller = field(default_factory=lambda: Speller.build((), ()))
     model: Model | None = None
+    embedder: Embedder | None = None
 
     def write(self, writer: Writer, document: Document) -> None:
         """Puts a document into the index, in place of what was known of it."""
@@ -55,7 +75,7 @@ class Engine:
             head=head_tokens(document, self.lexicon),
             body=body_tokens(document, self.lexicon),
             tags=(f"kind:{document.kind}", *document.tags),
-            payload=" ".join(document.tags).encode() + _SEPARATOR + ranking.document(document.body),
+            payload=_pack(document.tags, ranking.document(document.body), self._vector(document)),
         )
 
     def understand(self, query: str) -> Understood:
@@ -76,18 +96,40 @@ class Engine:
         """
         tokens = weighted_tokens(understood or self.understand(query))
         learned = self.model is not None and not self.model.is_plain
+        again = learned or self.embedder is not None
         terms = query_terms(self.index, self.model.weigh(tokens) if learned else tokens)
-        hits = self.index.search(terms, limit=CANDIDATES if learned else min(limit, CANDIDATES), tags=tags)
-        found, texts = [], []
-        for hit in hits:
-            filed, _, text = hit.payload.partition(_SEPARATOR)
-            found.append(Found(*hit.key.split(":", 1), hit.score, tuple(filed.decode().split())))
-            texts.append(text)
+        hits = self.index.search(terms, limit=CANDIDATES if again else min(limit, CANDIDATES), tags=tags)
+        stored = [_unpack(hit.payload) for hit in hits]
+        scores = np.array([hit.score for hit in hits], np.float32)
         if learned:
-            scores = ranking.rescore(self.model, tokens, texts, [hit.score for hit in hits])
-            order = sorted(range(len(found)), key=lambda at: -scores[at])
-            found = [replace(found[at], score=float(scores[at])) for at in order]
-        return found[:limit]
+            scores = ranking.rescore(self.model, tokens, [text for _, text, _ in stored], scores)
+        if self.embedder is not None:
+            scores = self._by_meaning(query, [vector for _, _, vector in stored], scores)
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return [Found(*hits[at].key.split(":", 1), float(scores[at]), tuple(stored[at][0])) for at in order]
+
+    def _vector(self, document: Document) -> bytes:
+        if self.embedder is None:
+            return b""
+        try:
+            return packed(self.embedder([" ".join([*document.head[:1], document.body])], "passage")[0])
+        except EmbedderUnavailable as error:
+            logger.warning("没有为 %s 算出向量：%s", document.key, error)
+            return b""
+
+    def _by_meaning(self, query: str, vectors: Sequence[bytes], scores: np.ndarray) -> np.ndarray:
+        """The scores with the nearness of meaning to the query; as they were when there is none."""
+        try:
+            near = nearness(self.embedder([query[:MAX_EMBEDDED]], "query")[0], vectors)
+        except EmbedderUnavailable as error:
+            logger.warning("这次检索没有用向量：%s", error)
+            return scores
+        known = np.isfinite(near)
+        if not known.any():
+            return scores
+        # A document without a vector is as near as the others are on average.
+        near = np.where(known, near - near[known].mean(), 0.0) / max(float(near[known].std()), 1e-6)
+        return ((scores - scores.mean()) / max(float(scores.std()), 1e-6) + DENSE_WEIGHT * near).astype(np.float32)
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:
         """The keys of documents indexed under a term or holding any of its words; at most MOST_SPEAKING for each."""
