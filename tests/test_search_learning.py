@@ -2,7 +2,9 @@
 
 import json
 import random
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -12,6 +14,10 @@ from hypothesis import strategies as st
 
 from yidian.cli.search_evaluate import evaluate
 from yidian.search import ranking
+from yidian.search.backends import create
+from yidian.search.dense import EmbedderUnavailable, embedder, nearness, packed
+from yidian.search.documents import Document
+from yidian.search.engine import Engine
 from yidian.search.learning import MIN_PAIRS, train
 from yidian.search.ranking import ModelDamaged, document, load, rescore
 from yidian.zh.grams import grams
@@ -194,3 +200,101 @@ def test_bad_input_is_named_with_its_line(files, which, content, where):
 def test_a_file_that_is_not_there_is_named(files, tmp_path):
     done = run(tmp_path / "none.jsonl", files[1])
     assert done.exit_code == 1 and "none.jsonl" in done.stderr
+
+
+class FixedAnswer(BaseHTTPRequestHandler):
+    """A server of embeddings that answers what its class says."""
+
+    status, body = 200, b""
+    asked: list[dict] = []
+
+    def do_POST(self):
+        self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))) | dict(self.headers))
+        self.send_response(self.status)
+        self.send_header("Location", "http://127.0.0.1:1/")
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    made = ThreadingHTTPServer(("127.0.0.1", 0), FixedAnswer)
+    FixedAnswer.asked = []
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}/v1/embeddings"
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def test_a_server_gives_vectors_in_the_order_asked(server):
+    rows = [{"index": 1, "embedding": [0, 2]}, {"index": 0, "embedding": [3, 4]}]
+    FixedAnswer.status, FixedAnswer.body = 200, json.dumps({"data": rows}).encode()
+    vectors = embedder(server, key="secret", model="m3")(["抽筋", "发热"], "passage")
+    assert np.allclose(vectors, [[0.6, 0.8], [0, 1]])
+    assert FixedAnswer.asked[0]["input"] == ["抽筋", "发热"] and FixedAnswer.asked[0]["model"] == "m3"
+    assert FixedAnswer.asked[0]["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b"no"),
+        (302, b""),
+        (200, b"no JSON"),
+        (200, b"[]"),
+        (200, b'{"data": []}'),
+        (200, b'{"data": [{"index": 0}]}'),
+    ],
+)
+def test_a_server_that_fails_leaves_search_complete_without_it(server, status, body, tmp_path, caplog):
+    FixedAnswer.status, FixedAnswer.body = status, body
+    ask = embedder(server)
+    with pytest.raises(EmbedderUnavailable) as refused:
+        ask(["小腿抽筋"], "query")
+    assert "抽筋" not in str(refused.value)
+    engine = Engine(create(tmp_path / "index"), embedder=ask)
+    with engine.index.writer() as writer:
+        engine.write(writer, Document("answer", "1", ("小腿抽筋",), "先伸直小腿。"))
+        writer.commit()
+    assert [found.object_id for found in engine.search("小腿抽筋")] == ["1"]
+    assert "小腿抽筋" not in caplog.text, "what a reader types is never logged"
+
+
+def test_a_near_meaning_moves_up(tmp_path):
+    def embed(texts, kind):
+        return np.array([[1.0, 0.0] if "肠肌" in text or kind == "query" else [0.0, 1.0] for text in texts], "f4")
+
+    for meaning, first in ((None, "1"), (embed, "2")):
+        engine = Engine(create(tmp_path / str(first)), embedder=meaning)
+        with engine.index.writer() as writer:
+            for number, where in enumerate(["夜里", "腓肠肌", "老人", "孕妇"], 1):
+                engine.write(writer, Document("answer", str(number), (), f"{where[-2:]}抽筋"))
+            writer.commit()
+        assert engine.search("抽筋")[0].object_id == first
+
+
+def test_no_embedder_is_the_default_and_a_wrong_name_is_refused(tmp_path):
+    assert embedder("") is None
+    for name in ("nano", "ftp://host/v1", "http://", str(tmp_path / "none")):
+        with pytest.raises(ValueError, match="不是"):
+            embedder(name)
+    with pytest.raises(EmbedderUnavailable):
+        embedder(str(tmp_path))
+
+
+@given(
+    st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4).filter(lambda n: max(map(abs, n)) > 0.01),
+    st.integers(0, 3),
+)
+def test_packed_vectors_keep_their_cosines(numbers, axis):
+    vector = np.array(numbers, np.float32)
+    vector /= np.linalg.norm(vector)
+    query = np.eye(4, dtype=np.float32)[axis]
+    near = nearness(query, [packed(vector), b"", b"12"])
+    assert abs(near[0] - vector[axis]) < 0.01
+    assert np.isnan(near[1:]).all()

@@ -1,14 +1,15 @@
 """Searching one index: what was meant, the candidates, their order. No Django: a corpus in a file is searched alike."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from yidian.search import ranking
 from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
-from yidian.search.backends import FIELDS, Index, Term, Writer
+from yidian.search.backends import FIELDS, Hit, Index, Term, Writer
+from yidian.search.dense import Embedder, EmbedderUnavailable, nearness, packed
 from yidian.search.documents import Document, key_of
 from yidian.search.lexicon import Lexicon
 from yidian.search.ranking import Model
@@ -16,16 +17,29 @@ from yidian.search.spelling import Speller
 from yidian.search.understanding import Understood, understand
 from yidian.zh.grams import grams
 
+logger = logging.getLogger(__name__)
+
 # Candidates that are looked at again after the engine's own ranking, and so the end of the last page of results.
 CANDIDATES = 200
 # Longer than any question; a pasted letter is cut here.
 MAX_QUERY = 10_000
+# An encoder takes some 500 tokens; what is longer it cuts itself, after reading all of it.
+MAX_EMBEDDED = 500
 # A changed synonym has documents indexed again up to this many a word; the rest wait for `yidian reindex`.
 MOST_SPEAKING = 2_000
+# How much the nearness of meaning counts against the words, both in standard deviations over the candidates.
+DENSE_WEIGHT = 0.8
 
 
-# Between the tags of a document and its text for the second look; tags hold no such byte.
-_SEPARATOR = b"\x00"
+def _pack(tags: Sequence[str], text: bytes, vector: bytes) -> bytes:
+    """What the index keeps with a document: what it is filed under, its text for the second look, a vector."""
+    return b"\x00".join([" ".join(tags).encode(), len(text).to_bytes(2, "little") + text + vector])
+
+
+def _unpack(payload: bytes) -> tuple[list[str], bytes, bytes]:
+    tags, _, rest = payload.partition(b"\x00")
+    size = int.from_bytes(rest[:2], "little")
+    return tags.decode().split(), rest[2 : 2 + size], rest[2 + size :]
 
 
 @dataclass(frozen=True)
@@ -42,10 +56,8 @@ class Found:
         return key_of(self.kind, self.object_id)
 
 
-@cache
-def _plain_speller() -> Speller:
-    """One that knows no library: a second of work, so it is made once."""
-    return Speller.build((), ())
+def _found(hit: Hit, tags: list[str], score: float) -> Found:
+    return Found(*hit.key.split(":", 1), score, tuple(tags))
 
 
 @dataclass(frozen=True)
@@ -54,8 +66,9 @@ class Engine:
 
     index: Index
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
-    speller: Speller = field(default_factory=_plain_speller)
+    speller: Speller = field(default_factory=lambda: Speller.build((), ()))
     model: Model | None = None
+    embedder: Embedder | None = None
 
     def write(self, writer: Writer, document: Document) -> None:
         """Puts a document into the index, in place of what was known of it."""
@@ -64,7 +77,7 @@ class Engine:
             head=head_tokens(document, self.lexicon),
             body=body_tokens(document, self.lexicon),
             tags=(f"kind:{document.kind}", *document.tags),
-            payload=" ".join(document.tags).encode() + _SEPARATOR + ranking.document(document.body),
+            payload=_pack(document.tags, ranking.document(document.body), self._vector(document)),
         )
 
     def understand(self, query: str) -> Understood:
@@ -84,28 +97,53 @@ class Engine:
         `understood` saves understanding it again.
         """
         tokens = weighted_tokens(understood or self.understand(query))
-        if self.model is None or self.model.is_plain:
-            return [found for found, _ in self._hits(tokens, tags)][:limit]
-        hits = self._hits(self.model.weigh(tokens), tags)
-        scores = ranking.rescore(self.model, tokens, [text for _, text in hits], [found.score for found, _ in hits])
-        # on a scale from 0 to 1, where the engine's own begins at 0 too
-        lowest, span = float(np.min(scores, initial=np.inf)), float(np.ptp(scores)) if hits else 0.0
-        order = sorted(range(len(hits)), key=lambda at: -scores[at])[:limit]
-        return [replace(hits[at][0], score=(float(scores[at]) - lowest) / (span or 1.0)) for at in order]
+        learned = self.model is not None and not self.model.is_plain
+        hits = self._hits(self.model.weigh(tokens) if learned else tokens, tags)
+        stored = [_unpack(hit.payload) for hit in hits]
+        scores = np.array([hit.score for hit in hits], np.float32)
+        if hits and learned:
+            scores = ranking.rescore(self.model, tokens, [text for _, text, _ in stored], scores)
+        if hits and self.embedder is not None:
+            scores = self._by_meaning(query, [vector for _, _, vector in stored], scores)
+        if hits and (learned or self.embedder is not None):
+            # on a scale from 0 to 1, where the engine's own begins at 0 too
+            scores = (scores - scores.min()) / (float(np.ptp(scores)) or 1.0)
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return [_found(hits[at], stored[at][0], float(scores[at])) for at in order]
 
-    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]]) -> list[tuple[Found, bytes]]:
-        """The candidates by the engine's own order, each with its text for the second look."""
-        hits = []
-        for hit in self.index.search(query_terms(self.index, tokens), limit=CANDIDATES, tags=tags):
-            filed, _, text = hit.payload.partition(_SEPARATOR)
-            hits.append((Found(*hit.key.split(":", 1), hit.score, tuple(filed.decode().split())), text))
-        return hits
+    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]]) -> list[Hit]:
+        """The candidates by the engine's own order."""
+        return self.index.search(query_terms(self.index, tokens), limit=CANDIDATES, tags=tags)
 
     def alike(self, text: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
         """The documents whose words and terms are most like a text's, itself among them; nothing in it is corrected."""
         text = text[:MAX_QUERY]
         tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
-        return [found for found, _ in self._hits(dict.fromkeys(tokens, 1.0), tags)][:limit]
+        hits = self._hits(dict.fromkeys(tokens, 1.0), tags)[:limit]
+        return [_found(hit, _unpack(hit.payload)[0], hit.score) for hit in hits]
+
+    def _vector(self, document: Document) -> bytes:
+        if self.embedder is None:
+            return b""
+        try:
+            return packed(self.embedder([" ".join([*document.head[:1], document.body])], "passage")[0])
+        except EmbedderUnavailable as error:
+            logger.warning("没有为 %s 算出向量：%s", document.key, error)
+            return b""
+
+    def _by_meaning(self, query: str, vectors: Sequence[bytes], scores: np.ndarray) -> np.ndarray:
+        """The scores with the nearness of meaning to the query; as they were when there is none."""
+        try:
+            near = nearness(self.embedder([query[:MAX_EMBEDDED]], "query")[0], vectors)
+        except EmbedderUnavailable as error:
+            logger.warning("这次检索没有用向量：%s", error)
+            return scores
+        known = np.isfinite(near)
+        if not known.any():
+            return scores
+        # A document without a vector is as near as the others are on average.
+        near = np.where(known, near - near[known].mean(), 0.0) / max(float(near[known].std()), 1e-6)
+        return ((scores - scores.mean()) / max(float(scores.std()), 1e-6) + DENSE_WEIGHT * near).astype(np.float32)
 
     def speaking_of(self, slug: str, words: Iterable[str]) -> set[str]:
         """The keys of documents indexed under a term or holding any of its words; at most MOST_SPEAKING for each."""

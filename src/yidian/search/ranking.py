@@ -157,16 +157,16 @@ def load(path: Path) -> Model:
 
 @dataclass(frozen=True)
 class Matches:
-    """Where the grams of a question stand in each candidate: counts of shape (candidates, grams)."""
+    """Counts of a question's grams in each candidate, shape (candidates, grams): in all of it, in its EARLY parts."""
 
     keys: np.ndarray
     everywhere: np.ndarray
-    early: np.ndarray
+    early: list[np.ndarray]
     lengths: np.ndarray
 
 
-# The beginning of an answer names what was asked: a match there counts again.
-EARLY = 40
+# The beginning of an answer names what was asked: a match in its first units counts again.
+EARLY = (12, 36)
 
 
 def matches(keys: np.ndarray, candidates: Sequence[bytes]) -> Matches:
@@ -195,13 +195,13 @@ def matches(keys: np.ndarray, candidates: Sequence[bytes]) -> Matches:
     pair = gram[here[next_at] * width + here[next_at + 1]]
     is_gram = pair > 0
     cell = np.concatenate([owner[at] * len(keys) + here - 1, owner[at[next_at[is_gram]]] * len(keys) + pair[is_gram]])
-    early = position[np.concatenate([at, at[next_at[is_gram]]])] < EARLY
+    where = position[np.concatenate([at, at[next_at[is_gram]]])]
     shape = (len(texts), len(keys))
     size = len(texts) * len(keys)
     return Matches(
         keys,
         np.bincount(cell, minlength=size).reshape(shape),
-        np.bincount(cell[early], minlength=size).reshape(shape),
+        [np.bincount(cell[where < window], minlength=size).reshape(shape) for window in EARLY],
         lengths,
     )
 
@@ -213,7 +213,7 @@ def saturated(counts: np.ndarray, lengths: np.ndarray, mean_length: float) -> np
 
 
 # What speaks for a candidate, in the order of a model's coefficients.
-SIGNS = ("engine", "weighted", "early", "coverage", "plain", "single")
+SIGNS = ("engine", "weighted", "first words", "beginning", "coverage", "plain", "single")
 
 
 def signs(model: Model, found: Matches, given: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -224,13 +224,16 @@ def signs(model: Model, found: Matches, given: np.ndarray, scores: np.ndarray) -
     weight, rarity = model.lookup(found.keys)
     value = given * rarity
     body = saturated(found.everywhere, found.lengths, model.mean_length) * value
-    early = saturated(found.early, np.minimum(found.lengths, EARLY), float(EARLY)) * value
+    early = [
+        saturated(counts, np.minimum(found.lengths, window), float(window)) * value
+        for counts, window in zip(found.early, EARLY, strict=True)
+    ]
     single = found.keys <= 0xFFFF
     table = np.stack(
         [
             scores,
             body @ weight,
-            early @ weight,
+            *(each @ weight for each in early),
             ((found.everywhere > 0) @ (value * weight)) / max(float(value @ weight), 1e-6) * 10.0,
             body.sum(axis=1),
             body[:, single] @ weight[single],
