@@ -26,6 +26,7 @@ from django.db import transaction
 
 from yidian.search import backends, ranking
 from yidian.search.backends import IndexBusy, IndexDamaged
+from yidian.search.dense import Embedder, EmbedderUnavailable, embedder
 from yidian.search.documents import key_of
 from yidian.search.engine import Engine
 from yidian.search.lexicon import Lexicon, Term
@@ -39,6 +40,18 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 # Changes brought into the index at once: about a second of work.
 BATCH = 2_000
+
+
+@lru_cache(maxsize=1)
+def _embedder() -> Embedder | None:
+    """What makes vectors of texts on this site, if anything; a model is read once a process."""
+    try:
+        return embedder(
+            settings.YIDIAN_EMBEDDER, key=settings.YIDIAN_EMBEDDER_KEY, model=settings.YIDIAN_EMBEDDER_MODEL
+        )
+    except (EmbedderUnavailable, ValueError) as error:
+        logger.warning("检索没有用向量：%s", error)
+        return None
 
 
 class NotReady(Exception):
@@ -111,7 +124,7 @@ class Library:
             speller = Speller.load(folder / "spelling")
         except (OSError, ValueError) as error:
             raise IndexDamaged("拼写统计读不了") from error
-        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller, self._model())
+        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller, self._model(), _embedder())
 
     def _model(self) -> Model | None:
         try:
@@ -230,7 +243,7 @@ class Library:
             with _locked(self.folder / "write.lock", wait=True):
                 pass
             lexicon = Lexicon(_source().terms())
-            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon)
+            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon, embedder=_embedder())
             _replace(self.folder / name / "terms.json", _as_json(lexicon))
             count = 0
 
