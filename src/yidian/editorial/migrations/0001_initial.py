@@ -283,4 +283,20 @@ class Migration(migrations.Migration):
             },
             bases=(wagtail.images.models.ImageFileMixin, models.Model),
         ),
+        migrations.CreateModel(
+            name="UnansweredQuery",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.CharField(max_length=40, unique=True, verbose_name="问题")),
+                ("times", models.PositiveIntegerField(default=1, verbose_name="次数")),
+                ("first_asked", models.DateField(verbose_name="第一次")),
+                ("last_asked", models.DateField(db_index=True, verbose_name="最近一次")),
+                ("handled", models.BooleanField(db_index=True, default=False, verbose_name="已处理")),
+            ],
+            options={
+                "verbose_name": "未解答的问题",
+                "verbose_name_plural": "未解答的问题",
+                "ordering": ["handled", "-times", "-last_asked", "pk"],
+            },
+        ),
     ]

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
         ("encyclopedia", "0003_initial"),
         ("answers", "0003_initial"),
         ("people", "0001_initial"),
-        ("terms", "0002_synonymgroup"),
+        ("terms", "0001_initial"),
         ("evidence", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),

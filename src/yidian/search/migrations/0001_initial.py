@@ -54,4 +54,28 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["kind", "object_id"], name="search_name_object")],
             },
         ),
+        migrations.CreateModel(
+            name="IndexRequest",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=40)),
+                ("object_id", models.CharField(max_length=64)),
+                ("generation", models.CharField(blank=True, max_length=40)),
+            ],
+            options={
+                "verbose_name": "待检索的改动",
+                "verbose_name_plural": "待检索的改动",
+            },
+        ),
+        migrations.CreateModel(
+            name="IndexState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("generation", models.CharField(max_length=40)),
+            ],
+            options={
+                "verbose_name": "检索索引",
+                "verbose_name_plural": "检索索引",
+            },
+        ),
     ]
