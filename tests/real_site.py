@@ -4,21 +4,18 @@ Run as a program it fills the database of ``YIDIAN_DATA``.
 """
 
 import atexit
-import contextlib
-import http.client
 import io
 import json
 import os
 import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
+
+from server_process import ServerProcess
 
 YIDIAN = "from yidian.cli.main import main; main(prog_name='yidian')"
 ARTICLE = "/articles/ceshi-wenzhang/"
@@ -44,15 +41,7 @@ def environment(data: Path, **more: str) -> dict[str, str]:
     return left | {"YIDIAN_DATA": str(data), "PYTHONPATH": path} | more
 
 
-def _holds_files(pid: int) -> bool:
-    """Whether a process is still there with anything open; a zombie has let go."""
-    try:
-        return any(Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
-
-
-class RealSite:
+class RealSite(ServerProcess):
     """The site over a copy of ``filled()`` in ``data``; ``log`` is what the server wrote to standard error.
 
     ``settings`` is Python that stands after the product's own settings, for the control experiments.
@@ -63,34 +52,19 @@ class RealSite:
         shutil.copytree(filled(), self.data, dirs_exist_ok=True)
         self.log_file = folder / "server.log"
         self.log_file.touch()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.choose_port()
+        self.command = [sys.executable, "-c", YIDIAN, "serve", "--port", str(self.port)]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.env = environment(self.data, YIDIAN_ORIGIN=self.origin)
         if settings:
             (folder / "more_settings.py").write_text(f"from yidian.site.settings import *\n{settings}\n")
             self.env["DJANGO_SETTINGS_MODULE"] = "more_settings"
             self.env["PYTHONPATH"] = os.pathsep.join([str(folder), self.env["PYTHONPATH"]])
-        self.process: subprocess.Popen | None = None
 
     def start(self, preexec=None) -> "RealSite":
         with self.log_file.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", YIDIAN, "serve", "--port", str(self.port)],
-                env=self.env,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=preexec,
-            )
-        said = []
-        for line in self.process.stdout:
-            said.append(line)
-            if f":{self.port}/" in line:
-                return self
-        raise AssertionError(f"the server did not start: {said}\n{self.log}")
+            self.begin(stderr=log, preexec_fn=preexec)
+        return self
 
     def python(self, function: str, given: str = "") -> str:
         """What ``module.function(given)`` answers in a process of its own, before the server starts."""
@@ -105,29 +79,14 @@ class RealSite:
         command = [sys.executable, "-c", YIDIAN, *arguments]
         return subprocess.run(command, env=self.env | variables, capture_output=True, text=True, timeout=60)
 
-    def family(self) -> list[int]:
-        """The server's process and all it started; from /proc, so on Linux only."""
-        found, queue = [], [self.process.pid]
-        while queue:
-            found.append(queue.pop())
-            for task in Path(f"/proc/{found[-1]}/task").glob("*/children"):
-                queue += map(int, task.read_text().split())
-        return found
-
     @property
     def log(self) -> str:
         return self.log_file.read_text("utf-8", "replace")
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None):
         """Status, headers by lower-case name, and the body as text."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=40)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            kept = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, kept, response.read().decode("utf-8", "replace")
-        finally:
-            connection.close()
+        status, kept, content = self.exchange(method, path, body, headers, 40)
+        return status, kept, content.decode("utf-8", "replace")
 
     def get(self, path: str, headers: dict | None = None):
         return self.request("GET", path, headers=headers)
@@ -146,37 +105,6 @@ class RealSite:
 
     def reports(self) -> int:
         return self.count("SELECT count(*) FROM editorial_errorreport")
-
-    def stop(self) -> int:
-        """The exit status of a clean stop."""
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(40)
-        self.process.stdout.close()
-        return status
-
-    def kill(self) -> None:
-        """As a power cut to the processes."""
-        family = self.family()
-        for pid in reversed(family):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(20)
-        self.process.stdout.close()
-        deadline = time.monotonic() + 10
-        while any(_holds_files(pid) for pid in family[1:]):
-            assert time.monotonic() < deadline, "a killed process holds its files"
-            time.sleep(0.05)
-
-    def end(self) -> None:
-        """Whatever a test did, nothing keeps running."""
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            try:
-                self.stop()
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self.process.stdout.close()
 
 
 def _fill() -> None:
@@ -300,6 +228,16 @@ def _one_of_everything() -> None:
     publish(Correction(slug="ceshi-gengzheng", date_published=today, **page))
     for n in range(35):
         content.article(slug=f"ceshi-pian-{n}", name=f"第{n}篇短文")
+
+
+def publish_one() -> None:
+    """One more condition, as an editor publishes it while the site runs."""
+    import django
+
+    django.setup()
+    from content import condition
+
+    condition("denglongjiao-guomin", "灯笼椒过敏", description="吃了灯笼椒起疹子。")
 
 
 def fill_hostile(payloads: str) -> str:

@@ -1,12 +1,11 @@
 """A real server in processes of its own, over a site of two views: nothing of it needs content models."""
 
-import http.client
 import os
-import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from server_process import ServerProcess
 
 SETTINGS = """
 import os
@@ -54,7 +53,7 @@ urlpatterns = [
 RUN = "import sys; from yidian.cli.serve import serve; sys.exit(serve('127.0.0.1', {port}, {workers}))"
 
 
-class Served:
+class Served(ServerProcess):
     """The site served from ``folder`` until ``stop`` or ``kill``; ``start`` serves the same data again.
 
     ``patch`` is Python run in each worker at its first request, for the control experiments.
@@ -75,73 +74,30 @@ class Served:
         }
         self.django("migrate", "-v0")
         self.exit_status: int | None = None
-        self.process: subprocess.Popen | None = None
 
     def django(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "django", *arguments]
         return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout
 
     def start(self) -> "Served":
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.process = self._popen(stderr=subprocess.DEVNULL)
-        line = self.process.stdout.readline()
-        assert f":{self.port}/" in line, line
+        self.choose_port()
+        self.command = [sys.executable, "-c", RUN.format(port=self.port, workers=self.workers)]
+        self.begin(stderr=subprocess.DEVNULL)
         return self
 
     def start_another(self) -> subprocess.Popen:
-        return self._popen(stderr=subprocess.PIPE)
-
-    def _popen(self, **pipes) -> subprocess.Popen:
-        code = RUN.format(port=self.port, workers=self.workers)
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=self.env,
-            text=True,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            **pipes,
-        )
+        return self.popen(stderr=subprocess.PIPE)
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None, timeout=30):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, {"Accept-Encoding": "gzip", **(headers or {})})
-            response = connection.getresponse()
-            return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-        finally:
-            connection.close()
+        return self.exchange(method, path, body, {"Accept-Encoding": "gzip", **(headers or {})}, timeout)
 
     def get(self, path: str, headers: dict | None = None, method: str = "GET"):
         return self.request(method, path, headers=headers)
-
-    def family(self) -> list[int]:
-        """The server's process, its workers and its ticker; from /proc, so on Linux only."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            children += (task / "children").read_text().split()
-        return [self.process.pid, *sorted({int(pid) for pid in children})]
 
     def worker_pids(self) -> list[int]:
         """Workers lead process groups of their own, so that a Ctrl+C does not reach them twice; the ticker does not."""
         return [pid for pid in self.family()[1:] if os.getpgid(pid) == pid]
 
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.exit_status = self.process.wait(30)
-        self.process.stdout.close()
-
-    def kill(self) -> None:
-        """As a power cut to the processes: the workers and the server in one moment."""
-        for pid in self.family():  # the server first: it would replace a worker that dies
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait(30)
-        self.process.stdout.close()
-
-    def end(self) -> None:
-        """Whatever a test did, nothing keeps running."""
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
-        elif self.process is not None and not self.process.stdout.closed:
-            self.process.stdout.close()
+    def stop(self) -> int:
+        self.exit_status = super().stop()
+        return self.exit_status

@@ -1,9 +1,12 @@
 """What a reader's browser does with the site: seen, heard, typed at, printed, attacked. Needs Debian's chromium."""
 
+import csv
 import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from urllib.parse import quote, urlsplit
 
@@ -48,6 +51,9 @@ PAGES = {
     "article": ARTICLE,
     "question": "/questions/ceshiwen/",
     "guide": "/guides/ceshi-zhinan/",
+    "self-tests": "/self-tests/",
+    "self-test": "/self-tests/phq-9/",
+    "checklist": "/self-tests/yejian-tuichoujin/",
     "doctor": "/doctors/ceshi-yisheng/",
     "hospital": "/hospitals/ceshi-yiyuan/",
     "department": "/departments/ceshi-ke/",
@@ -118,11 +124,38 @@ def show_report_error(page) -> None:
     assert page.locator(".field__error").count() == 1
 
 
+def show_self_test(page, slug: str, *choices: int) -> None:
+    """The screen that a self-test in the browser shows after these choices, counted from 0; -1 skips."""
+    page.goto(f"/self-tests/{slug}/")
+    page.get_by_role("button", name="开始").click()
+    for number in choices:
+        if number < 0:
+            page.get_by_role("button", name="先跳过").click()
+        else:
+            page.locator(".test-question__choices button").nth(number).click()
+
+
 def every_page(page):
     """Goes through the page types, one after the other, and answers the name of each when it is loaded."""
     for name, path in PAGES.items():
         page.goto(path)
         yield name
+    show_self_test(page, "phq-9")
+    yield "self-test: a choice"
+    show_self_test(page, "choujin-riji")
+    page.get_by_role("button", name="下一题").click()
+    yield "self-test: a number with an error"
+    show_self_test(page, "phq-9", *[1] * 9)
+    yield "self-test: the answers"
+    page.get_by_role("button", name="看结果").click()
+    yield "self-test: the result"
+    show_self_test(page, "yejian-tuichoujin", *[2] * 12)
+    page.get_by_role("button", name="看结果").click()
+    yield "self-test: not excluded"
+    show_self_test(page, "yejian-tuichoujin", 0)
+    yield "self-test: stopped"
+    show_self_test(page, "wo-gai-zenme-ban", -1, 1)
+    yield "self-test: a topic a row"
     show_report_error(page)
     yield "report with an error"
 
@@ -225,7 +258,19 @@ def tab_to(page, selector: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "conditions", "article", "guide", "question", "doctor", "search with results", "report", "handout"]
+    "name",
+    [
+        "home",
+        "conditions",
+        "article",
+        "guide",
+        "self-test",
+        "question",
+        "doctor",
+        "search with results",
+        "report",
+        "handout",
+    ],
 )
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["wide", "phone"])
 def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(visit, name, viewport):
@@ -270,11 +315,75 @@ def test_searching_and_opening_a_result_by_keyboard(visit):
     page.keyboard.type("腿抽筋")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search?q=*")
-    tab_to(page, "main .entry-row a")
+    tab_to(page, "main .search-result a")
     path = page.evaluate("document.activeElement.pathname")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{path}")
     assert page.locator("main h1").is_visible() and path.startswith(("/conditions/", "/articles/", "/questions/"))
+
+
+def test_a_suggestion_is_chosen_by_keyboard_and_escape_leaves_it(visit):
+    page = visit("/")
+    tab_to(page, "input[type=search]")
+    page.keyboard.type("xiaotui")
+    options = page.locator("[role=option]:visible")
+    options.first.wait_for()
+    box = page.locator("input[role=combobox]:focus")
+    assert box.get_attribute("aria-expanded") == "true"
+    assert issues(page) == []
+    page.keyboard.press("Escape")
+    assert (options.count(), box.get_attribute("aria-expanded"), box.input_value()) == (0, "false", "xiaotui")
+    page.keyboard.type(" ")
+    options.first.wait_for()
+    page.keyboard.press("ArrowDown")
+    assert box.get_attribute("aria-activedescendant") == options.first.get_attribute("id")
+    path = options.first.get_attribute("data-url")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{path}")
+
+
+COMPOSE = """(typed) => {
+  const box = document.querySelector('input[type=search]');
+  box.focus();
+  box.dispatchEvent(new CompositionEvent('compositionstart'));
+  for (let n = 1; n <= typed.length; n += 1) {
+    box.value = typed.slice(0, n);
+    box.dispatchEvent(new InputEvent('input', { isComposing: true, bubbles: true }));
+  }
+}"""
+COMPOSED = """(text) => {
+  const box = document.querySelector('input[type=search]');
+  box.value = text;
+  box.dispatchEvent(new CompositionEvent('compositionend', { data: text }));
+}"""
+
+
+def test_nothing_is_asked_while_an_input_method_composes(visit):
+    page = visit("/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/suggestions" in request.url else None)
+    page.evaluate(COMPOSE, "xiao'tui")
+    page.wait_for_timeout(400)
+    assert asked == []
+    page.evaluate(COMPOSED, "小腿")
+    page.locator("[role=option]:visible").first.wait_for()
+    assert len(asked) == 1 and asked[0].endswith("?q=%E5%B0%8F%E8%85%BF")
+
+
+def test_what_an_editor_publishes_is_found_while_the_site_runs(site, visit):
+    """By the ticker, four times a second; the deadline is for a busy machine."""
+    page = visit(None)
+    published = subprocess.run(
+        [sys.executable, "-c", "import real_site; real_site.publish_one()"], env=site.env, capture_output=True, text=True
+    )
+    assert published.returncode == 0, published.stderr
+    for _ in range(60):
+        page.goto("/search?q=灯笼椒过敏")
+        if page.locator(".search-result a", has_text="灯笼椒过敏").count():
+            break
+        page.wait_for_timeout(250)
+    else:
+        raise AssertionError("not found within 15 seconds")
 
 
 def test_care_and_theme_are_chosen_by_keyboard_and_last(visit):
@@ -355,6 +464,102 @@ def test_an_error_is_reported_by_keyboard(visit, site):
     assert site.reports() == before + 1
     assert site.count("SELECT count(*) FROM editorial_errorreport WHERE text = '这里写错了' AND page = ?", ARTICLE) == 1
     tab_to(page, f"main a[href='{ARTICLE}']")
+
+
+# ---- self-tests ----
+
+
+def test_a_self_test_is_done_by_keyboard_and_nothing_leaves_the_page(visit, site):
+    page = visit("/self-tests/phq-9/")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    tab_to(page, ".self-test__start")
+    page.keyboard.press("Enter")
+    for number in range(1, 10):
+        page.wait_for_function(
+            f"document.querySelector('.test-question__progress')?.textContent.includes('第 {number} 题')"
+        )
+        assert page.evaluate("document.activeElement.matches('h1')"), "a voice reads the question first"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    tab_to(page, ".test-result__ways button")
+    page.keyboard.press("Enter")
+    shown = page.locator("#self-test").inner_text()
+    assert shown.index("12356") < shown.index("轻度抑郁症状") and "= 9 分" in shown
+    assert not [url for url in sent if not url.endswith("favicon.svg")]
+    assert page.evaluate("location.search + location.hash + document.cookie") == ""
+    assert page.evaluate("[localStorage.length, sessionStorage.length, Object.keys(history.state.selfTest)]") == [
+        0,
+        0,
+        ["stage", "stopped"],
+    ]
+
+
+def test_the_browsers_own_back_goes_one_question_back(visit):
+    page = visit(None)
+    show_self_test(page, "phq-9", 2, 3)
+    progress, chosen = page.locator(".test-question__progress"), page.locator(".is-chosen")
+    assert "第 3 题" in progress.inner_text()
+    page.go_back()
+    assert "第 2 题" in progress.inner_text() and "几乎每天" in chosen.inner_text()
+    page.go_back()
+    assert "第 1 题" in progress.inner_text() and "一半以上的天数" in chosen.inner_text()
+    page.go_forward()
+    assert "第 2 题" in progress.inner_text()
+    page.go_back()
+    page.go_back()
+    assert page.locator(".self-test__start").is_visible() and page.url.endswith("/self-tests/phq-9/")
+    page.reload()
+    assert page.locator(".self-test__start").is_visible()
+
+
+def test_a_fired_emergency_stops_the_test_in_the_browser(visit):
+    page = visit(None)
+    show_self_test(page, "yejian-tuichoujin", 1, 1, 0)
+    assert page.locator("h1").inner_text() == "先停在这里"
+    assert page.locator(".flag-card a[href='tel:120']").count() == 1
+    assert not page.locator(".self-test__guide").first.is_visible(), "no stretching beside an emergency"
+    page.get_by_role("button", name="改这一题").click()
+    page.locator(".test-question__choices button").nth(1).click()
+    assert "第 4 题" in page.locator(".test-question__progress").inner_text()
+
+
+def texts_of(page) -> list[str]:
+    return page.evaluate("""() => [...document.querySelectorAll('#self-test :is(h1, h2, p, li)')]
+      .filter(e => !e.matches('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")
+
+
+@pytest.mark.parametrize(
+    ("slug", "choices"), [("phq-9", [1] * 9), ("gad-7", [2, 3, 1, -1, 0, 0, 0]), ("yejian-tuichoujin", [2, 1] * 6)]
+)
+def test_both_ways_through_show_the_same_words(visit, slug, choices):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        show_self_test(page, slug, *choices)
+        page.wait_for_selector("[data-stage=review]")
+    assert texts_of(with_scripts) == texts_of(without)
+    for page in (with_scripts, without):
+        page.get_by_role("button", name="看结果").click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without) and len(texts_of(without)) > 10
+
+
+def test_the_general_check_shows_the_same_words_both_ways(visit):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        show_self_test(page, "wo-gai-zenme-ban", -1, -1, -1)
+        page.locator("input[type=radio]").nth(3).check()
+        for stage, button in [("question", "其余都没有"), ("question", "其余我不确定"), ("review", "看结果")]:
+            page.wait_for_selector(f"[data-stage={stage}]")
+            page.get_by_role("button", name=button).click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without)
+    assert "今天就去看医生" in texts_of(without)[1]
+    show_self_test(with_scripts, "wo-gai-zenme-ban", -1, 1)
+    with_scripts.get_by_role("button", name="其余都没有").click()
+    with_scripts.get_by_role("button", name="看结果").click()
+    assert "自己可以做的" in texts_of(with_scripts)[1]
 
 
 # ---- sizes ----
@@ -894,3 +1099,56 @@ def hostile(tmp_path_factory):
         yield served.start()
     finally:
         served.end()
+
+
+# ---- an institution ----
+
+
+def test_an_institution_brings_its_answers_in_and_publishes_one(visit, site, tmp_path):
+    long = "先把腿伸直，把脚尖往回勾，保持三十秒。多数几分钟就过去，过去以后揉一揉，再喝一点水。"
+    rows = [
+        ("骨科", "爬楼后腿抽筋怎么办？", "昨天爬了楼。", long),
+        ("骨科", "爬楼后腿抽筋怎么办？", "昨天爬了楼。", long),
+        ("骨科", "爬楼后腿抽筋怎么办？", "昨天爬了楼。", long.replace("一点", "一些")),
+        ("骨科", "游泳时腿抽筋", "", "抓住池边，慢慢上岸，再拉伸。"),
+    ]
+    table = tmp_path / "wenda.csv"
+    with table.open("w", encoding="gb18030", newline="") as file:
+        csv.writer(file).writerows([("科室", "标题", "提问", "回答"), *rows])
+    source = ["import", str(table), "--format", "qa-csv", "--licence", "已获授权", "--origin"]
+    brought = site.yidian(*source, "某医院")
+    assert brought.stdout.endswith("4 created, 0 updated, 0 unchanged, 0 rejected\n")
+    assert "和前面的行完全相同：1 行\n  3（同 2）\n和前面的行几乎相同：1 行\n  4（同 2）" in brought.stderr
+    assert "和网站上已有的问答完全相同：3 行" in site.yidian(*source, "另一家", "--dry-run").stdout
+
+    password = re.search("密码：(\\S+?)（", site.yidian("editor", "shenhe", "--admin").stdout)[1]
+    editor = visit("/admin/login/")
+    editor.locator("[name=username]").fill("shenhe")
+    editor.locator("[name=password]").fill(password)
+    editor.locator("[type=submit]").click()
+    editor.get_by_role("button", name="问答").click()
+    editor.get_by_role("list", name="问答").get_by_role("link", name="问题").click()
+    editor.locator("main [name=q], header [name=q]").first.fill("爬楼")
+    found = editor.locator("td.title a", has_text="爬楼后腿抽筋怎么办")
+    sync_api.expect(found).to_have_count(3)
+    found.last.click()
+    sync_api.expect(editor.locator("[name=detail]")).to_have_value("昨天爬了楼。")
+    address = f"/questions/{editor.locator('[name=slug]').input_value()}/"
+    reader = visit(address)
+    assert reader.get_by_text("没有找到").count()
+    answer = editor.locator("ul.listing a").get_attribute("href")
+    assert "某医院" in editor.locator("ul.listing").inner_text()
+    for form in (editor.url, answer):
+        editor.goto(form)
+        editor.get_by_role("button", name="更多动作").click()
+        editor.get_by_role("button", name="发布", exact=True).click()
+        sync_api.expect(editor.locator(".messages")).to_contain_text("已更新并公开")
+
+    assert reader.goto(address).status == 200
+    assert reader.locator("h1").inner_text() == "爬楼后腿抽筋怎么办？"
+    said = reader.locator("main").inner_text()
+    assert "来自某医院的回答" in said and "再喝一" in said and "等待执业医师审核" in said
+    assert "编辑部" not in said
+    reader.goto("/questions/")
+    assert reader.locator("main").inner_text().count("爬楼后腿抽筋") == 1
+    assert "游泳时腿抽筋" not in reader.locator("main").inner_text()

@@ -775,3 +775,57 @@ def test_linting_finds_what_an_author_should_change(tmp_path):
     assert "error articles/datui-jirou-jingluan-de-zhuyao-yuanyin.md:" in said
     for part in ("/conditions/meiyou/ 打不开", "没有就医建议", "没有一处出处", "请拆成短句"):
         assert part in said
+
+
+HARD = """---
+name: 腿为什么抽筋
+description: {description}
+care_advice:
+  - level: self_care
+    heading: 在家可以做的
+    items:
+      - {item}
+date_published: 2026-01-01
+review_due: 2027-01-01
+---
+
+## 原因 {{causes}}
+
+抽筋时，{body}[^general].
+"""
+GLOSSARY = "- slug: feichangji\n  name: 腓肠肌\n  definition: 小腿后面的大块肌肉。\n"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, []),
+        ({"body": "比目鱼肌绷紧"}, ["15 “比目鱼肌”"]),
+        ({"body": "腓肠肌绷紧"}, []),
+        ({"body": "[比目鱼肌](/)绷紧，比目鱼肌痛"}, ["15 “比目鱼肌”"]),
+        ({"body": "比目鱼肌（小腿深处的肌肉）绷紧，比目鱼肌痛"}, []),
+        ({"body": "小腿深处的肌肉（比目鱼肌）绷紧"}, []),
+        ({"body": "小腿深处的这块肉叫“比目鱼肌”"}, []),
+        ({"body": "查 EMG 和 CT"}, ["15 “EMG”"]),
+        ({"body": "吃氯吡格雷"}, ["15 “吃氯吡格雷”"]),
+        ({"item": "拉一拉股四头肌"}, ["5 care_advice “股四头肌”"]),
+        ({"description": "多半是电解质乱了。"}, ["3 description “电解质”"]),
+    ],
+)
+def test_linting_finds_hard_words_that_nothing_explains(tmp_path, changed, said):
+    plain = {"description": "多半是肌肉累了。", "item": "慢慢把腿伸直", "body": "小腿绷紧"}
+    source = "- slug: general\n  kind: book\n  title: 书\n  isbn: '1'\n"
+    files = {"articles/a.md": HARD.format(**plain | changed), "evidence/sources.yaml": source}
+    folder = write(tmp_path / "in", files | {"vocabulary/glossary.yaml": GLOSSARY})
+
+    def warned(*beside) -> list[str]:
+        found = check_bundle(folder, beside)
+        return [f"{each.line} {each.field} {each.message.partition('多数')[0]}".replace("  ", " ") for each in found]
+
+    assert warned() == said
+    # a glossary beside the bundle explains as well as its own
+    words = dict(enumerate(re.findall("“(.+)”", " ".join(said))))
+    terms = "".join(f"- slug: a{n}\n  name: {word}\n  definition: 就是它。\n" for n, word in words.items())
+    if terms:
+        assert warned(write(tmp_path / "beside", {"vocabulary/glossary.yaml": terms})) == []

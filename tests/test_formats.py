@@ -192,6 +192,68 @@ def test_content_arrives_unpublished_and_a_second_time_changes_nothing(name, tmp
     assert Name.objects.values("kind", "object_id").distinct().count() == public
 
 
+@pytest.mark.django_db
+def test_what_the_site_has_already_is_found_and_said(tmp_path):
+    long = "睡前把小腿后面的肌肉慢慢拉开，每边三次，每次十秒，再喝一点水。"
+    rows = [("骨科", "腿抽筋怎么办？", "夜里抽筋。", f"先拉伸。\n{long}"), ("骨科", "发烧怎么办", "", "先量体温。")]
+    bring(write(tmp_path, table(*rows), "a.csv"))
+    question = Question.objects.get(name="腿抽筋怎么办？")
+    near = ("内科", "腿抽筋怎么办？", "夜里抽筋。", f"先拉伸。{long}好。")
+    new = ("内科", "腿抽筋怎么办？", "夜里抽筋。", "热敷。")
+    path = write(tmp_path, table(*rows, near, new), "b.csv")
+
+    def bring_other(**options):
+        said = []
+        options = {"origin": "别处", "licence": "CC0"} | options
+        return str(import_foreign(path, "qa-csv", report=said.append, **options)), "\n".join(said)
+
+    counts, said = bring_other(dry_run=True)
+    assert counts.startswith("4 created")
+    assert "和网站上已有的问答完全相同：2 行" in said
+    assert f"2（同 /questions/{question.slug}/）、4（同 " in said
+    assert f"和网站上已有的问答几乎相同：1 行\n  5（同 /questions/{question.slug}/）" in said
+    assert "6（同" not in said
+    # the same file from the same place is itself, not its own repetition
+    assert bring_other(origin="某医院", dry_run=True)[1].count("和网站上") == 1
+    counts, said = bring_other(skip_duplicates=True)
+    assert counts == "1 created, 0 updated, 0 unchanged, 0 rejected"
+    assert "重复的 3 行没有导入" in said
+    assert bring_other(skip_duplicates=True)[0] == "0 created, 0 updated, 1 unchanged, 0 rejected"
+
+
+@pytest.mark.django_db
+def test_a_dry_run_shows_what_would_change_field_by_field(tmp_path):
+    row = ("骨科", "腿抽筋怎么办？", "夜里抽筋。", "先拉伸。" * 30)
+    path = write(tmp_path, table(row), "a.csv")
+    said = bring(path, dry_run=True)[1]
+    assert said[0] == "新增问答，第 2 行"
+    assert "  标题：腿抽筋怎么办？" in said
+    assert any(line.startswith("  回答：先拉伸。") and line.endswith("…（共 120 字）") for line in said)
+    assert "  科室：骨科（网站上没有，会新建，不公开）" in said
+    assert "  状态：不公开" in said
+    bring(path)
+    assert bring(path, dry_run=True)[1] == []
+    assert bring(path, dry_run=True, publish=True)[1] == ["公开问答：腿抽筋怎么办？", "  状态：不公开 → 公开"]
+    many = table(*(("骨科", f"第{number}问", "问", f"答{number}") for number in range(25)))
+    said = bring(write(tmp_path, many, "b.csv"), dry_run=True)[1]
+    assert sum(line.startswith("新增问答") for line in said) == 20
+    assert "……还有 5 条，不一一列出。" in said
+    assert Question.objects.count() == 1
+
+    record = {"name": "百日咳", "desc": "一种病。", "prevent": "打疫苗。", "cure_department": ["儿科"]}
+    path = write(tmp_path, json.dumps(record, ensure_ascii=False), "c.jsonl")
+    said = bring(path, "disease-jsonl", dry_run=True)[1]
+    assert said[0] == "新增病症，第 1 条：百日咳"
+    assert {"  导语：一种病。", "  “预防”：打疫苗。", "  科室：儿科"} <= set(said)
+    bring(path, "disease-jsonl")
+    path.write_text(json.dumps(record | {"prevent": "打疫苗，戴口罩。"}, ensure_ascii=False))
+    assert bring(path, "disease-jsonl", dry_run=True)[1] == [
+        "更新病症，第 1 条：百日咳",
+        "  “预防”：打疫苗。 → 打疫苗，戴口罩。",
+    ]
+    assert "打疫苗。" in str(Condition.objects.get().modules.get_prep_value())
+
+
 # Questions and answers
 
 
@@ -294,6 +356,7 @@ def test_repeated_rows_are_said_and_imported_unless_they_are_skipped(tmp_path):
     # the same rows in another order are the same rows
     again = write(tmp_path, table(*rows[::-1]))
     assert bring(again)[0] == "0 created, 0 updated, 5 unchanged, 0 rejected"
+    Question.objects.all().delete()
     assert bring(path, skip_duplicates=True, origin="另一家")[0].startswith("2 created")
 
 

@@ -20,9 +20,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def site(settings, tmp_path):
+def site(quick_search):
     """An index of a small library."""
-    settings.YIDIAN_DATA = tmp_path
     content.condition()
     content.question()
     library().build()
@@ -94,8 +93,7 @@ def test_a_synonym_finds_pages_that_were_indexed_before_it(site):
     assert "灯笔病" not in found("蜡烛症")
 
 
-def test_without_an_index_names_are_found_and_the_page_says_so(client, settings, tmp_path):
-    settings.YIDIAN_DATA = tmp_path
+def test_without_an_index_names_are_found_and_the_page_says_so(client, quick_search):
     content.condition()
     with pytest.raises(NotReady):
         library().engine()

@@ -12,8 +12,19 @@ from hypothesis import strategies as st
 from yidian.zh import hant
 from yidian.zh.grams import grams
 from yidian.zh.hant import to_hant
+from yidian.zh.hard_words import hard_words
 from yidian.zh.normalise import clean, normalise
-from yidian.zh.pinyin import index_letter, initials, pinyin, slugify, sound, split_syllables, syllables
+from yidian.zh.pinyin import (
+    index_letter,
+    initials,
+    pinyin,
+    readings,
+    slugify,
+    sound,
+    split_syllables,
+    syllables,
+    syllables_from,
+)
 from yidian.zh.sentences import excerpt, plain, read_aloud, sentences
 
 ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text("痉挛头发干复面里后<>&;\"'/= a1\x00\u200b\ud800")
@@ -84,6 +95,9 @@ def test_clean_keeps_what_was_written():
         ("3天后宫缩，5天后宫外孕，两天后宫颈，天后宫", "3天後宮縮，5天後子宮外孕，兩天後子宮頸，天后宮"),
         ("带上录像，做磁共振，核磁共振检查，球后神经", "帶上錄影，做磁振造影，核磁共振檢查，球後神經"),
         ("阿片类止痛药，他汀类，阿托伐他汀类", "鴉片類止痛藥，史他汀類，阿托伐他汀類"),
+        ("正在吃他汀，他汀与安慰剂，瑞舒伐他汀", "正在吃史他汀，史他汀與安慰劑，瑞舒伐他汀"),
+        ("名字都以“他汀”结尾", "名字都以“他汀”結尾"),
+        ("考克兰综述，甲状旁腺，球囊扩张，抗凝药", "考科藍綜述，副甲狀腺，氣球擴張，抗凝血藥"),
         ("每次 0.5 mg，每日 2 次", "每次 0.5 mg，每日 2 次"),
     ],
 )
@@ -227,6 +241,18 @@ def test_typed_pinyin_is_cut_into_syllables_and_other_words_are_refused():
     assert split_syllables("") is None
 
 
+def test_syllables_from_their_beginning():
+    assert syllables_from("zhua") == ["zhua", "zhuai", "zhuan", "zhuang"]
+    assert syllables_from("q1") == []
+
+
+def test_readings_of_a_character_the_usual_one_first():
+    assert readings("长") == ("zhang", "chang")
+    assert readings("血") == ("xue", "xie")
+    assert readings("椎")[0] == "zhui"
+    assert readings("。") == ()
+
+
 def test_sounds_fold_what_a_southern_ear_does_not_hear():
     assert sound("经") == sound("筋")
     assert sound("是") == sound("四")
@@ -296,3 +322,22 @@ def test_read_aloud(written, said):
 @given(st.text("0123456789.%-–~<>≥±×/ mgkl℃周天①[]()\n•"))
 def test_read_aloud_never_raises(text):
     read_aloud(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hard"),
+    [
+        ("腓肠肌和腘绳肌在腿后面", ["腓肠肌", "腘绳肌"]),
+        ("长效β受体激动剂，CK 升高，做 MRI", ["受体", "激动剂", "CK", "MRI"]),
+        ("间歇性跛行像腿抽筋", ["间歇性跛行"]),
+        ("吃氯吡格雷的人", ["吡"]),
+        ("横纹肌溶解不是横纹肌", ["横纹肌溶解", "横纹肌"]),
+        ("查 HbA1c，做 CT，补维生素 B12，发 QR 码", ["HbA1c"]),
+        ("脚踝扭了，牙龈出血，打嗝，得过癫痫，长痱子，吃柚子和山楂", []),
+        ("接受体检，高血压、糖尿病、甲状腺、抽筋，B超", []),
+        ("小腿后面的肌肉突然绷成硬块，多半几分钟就过去", []),
+        ("", []),
+    ],
+)
+def test_words_that_school_does_not_teach(text, hard):
+    assert [text[start:end] for start, end in hard_words(text)] == hard

@@ -40,7 +40,7 @@ class AnswersPanel(Panel):
 
         def get_context_data(self, parent_context=None):
             context = super().get_context_data(parent_context)
-            names = ("author_job_title", "live", "date_created", "author__name", "question_id")
+            names = ("author_job_title", "origin", "live", "date_created", "author__name", "question_id")
             answers = self.instance.answers.select_related("author").only(*names).order_by("-pk")
             shown = list(answers[: MAX_ANSWERS_SHOWN + 1])
             viewset = Answer.snippet_viewset
@@ -118,7 +118,7 @@ class AnswerFilterSet(ContentFilterSet):
 
 def author(answer) -> str:
     """Who answered, as lists show it."""
-    return answer.author.name if answer.author else "医典编辑部"
+    return answer.author.name if answer.author else answer.origin or "医典编辑部"
 
 
 class AnswerViewSet(ContentViewSet):

@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 
 import yidian
+from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
-from yidian.cli.search import search
+from yidian.cli.search import related, search
 from yidian.cli.search_evaluate import evaluate
+from yidian.cli.triage import triage
 from yidian.cli.words import Failure, no_traceback, progress
 from yidian.exchange import formats
 
@@ -241,13 +243,15 @@ def _check_installation(deploy: bool) -> None:
 
 @main.command()
 def reindex() -> None:
-    """重建一切能从数据库重建的东西：公开页面、检索用的名称和索引、缓存。旧的索引用到新的建好为止。"""
+    """重建一切能从数据库重建的东西：公开页面、检索用的名称和索引、延展阅读、缓存。旧的索引用到新的建好为止。"""
     prepare()
     from yidian.editorial.actions import rebuild
+    from yidian.related import upkeep
     from yidian.search.library import library
 
     click.echo(f"已重建 {rebuild(progress)} 条。")
     click.echo(f"检索索引里有 {library().build(progress)} 条。")
+    click.echo(f"延展阅读配好了 {upkeep.rebuild(progress)} 页。")
 
 
 @main.command()
@@ -306,5 +310,48 @@ def bench_import(rows: tuple[int, ...], as_json: bool) -> None:
         measuring.print_import(figures)
 
 
+@bench.command("search")
+@click.option("--answers", multiple=True, type=click.IntRange(100, 10_000_000), help="回答数，可以给几个。")
+@click.option("--corpus", type=click.Path(path_type=Path, exists=True), help='真实的回答，逐行 {"id", "answer"}。')
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_search(answers: tuple[int, ...], corpus: Path | None, as_json: bool) -> None:
+    """查一次要多少 CPU，建索引要多少 CPU、内存和磁盘，回答多了差多少；数据是临时的，测完删掉。"""
+    import json
+
+    from yidian.cli import bench_search as measuring
+
+    figures = measuring.bench(tuple(sorted(answers)) or measuring.SIZES, corpus, as_json)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        measuring.print_search(figures)
+
+
+@bench.command("triage")
+@click.option(
+    "--judged",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="判定过的句子，例如 tests/data/red_flag_sentences.jsonl。",
+)
+@click.option(
+    "--sets", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True, help="随机回答几组。"
+)
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_triage_command(judged: Path | None, sets: int, as_json: bool) -> None:
+    """红旗：在判定过的句子上的召回率和精确率，一段文字的 CPU，多答“是”会不会降级。"""
+    import json
+
+    from yidian.cli import bench_triage
+
+    figures = bench_triage.bench(judged, sets)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        bench_triage.print_triage(figures)
+
+
+main.add_command(questionnaire)
 search.add_command(evaluate)
 main.add_command(search)
+main.add_command(triage)
+main.add_command(related)

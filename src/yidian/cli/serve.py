@@ -243,9 +243,9 @@ def _start_ticker(address: str, port: int) -> Callable[[], None]:
 def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
     """Runs in a process of its own until told to stop or until ``parent`` is gone.
 
-    Four times a second: changes that search has to learn. Each second: purges left behind, and whether the search
-    index has to be built, which happens beside all this. Each minute: publications and removals whose hour has come,
-    and forgetting view events that can no longer arrive. No error ends it.
+    Four times a second: changes that search has to learn, and further reading for a few entries. Each second: purges
+    left behind, and whether the search index has to be built, which happens beside all this. Each minute: publications
+    and removals whose hour has come, and forgetting view events that can no longer arrive. No error ends it.
     """
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_args: stopping.set())
@@ -258,8 +258,10 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
 
     searched = apps.is_installed("yidian.search")
     if searched:
+        from yidian.related.upkeep import Upkeep
         from yidian.search.library import library
 
+        reading = Upkeep()
     last_minute = last_second = 0.0
     pruning = False
     building = threading.Thread()
@@ -267,6 +269,7 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
         now = time.monotonic()
         if searched:
             _survive("更新检索索引", library().catch_up)
+            _survive("更新延展阅读", reading.tick)
         if now - last_second < TICK:
             stopping.wait(GLANCE)
             continue

@@ -94,6 +94,15 @@ def every(progress=lambda things, length: things) -> Iterator[list[Document]]:
             yield documents(model.kind, batch)
 
 
+def pairs() -> Iterator[tuple[str, str]]:
+    """What search learns from: every public entry's title with its text, and a question with each of its answers."""
+    for batch in every():
+        for document in batch:
+            if document.kind in WEIGHTS and WEIGHTS[document.kind] < 1:
+                continue
+            yield document.title, document.body
+
+
 def _entries(model: type[Entry], public, *, filed: bool) -> list[Document]:
     fields = {field.name for field in model._meta.concrete_fields}
     more = [name for name in ("detail", "keywords") if name in fields]

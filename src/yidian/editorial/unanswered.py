@@ -23,15 +23,16 @@ MOST = 5_000
 DAYS_KEPT = 180
 
 
-def note(question: str) -> bool:
+def note(question: str, typed: str = "") -> bool:
     """Counts a question among the unanswered, if it is short and holds nothing that identifies; whether it did.
 
-    Never an error: a reader's search does not wait for, or fail with, an editor's list.
+    `typed` is the whole of what the question was taken from, which must not identify either. Never an error: a reader's
+    search does not wait for, or fail with, an editor's list.
     """
     text = " ".join(question.split())
-    if not settings.YIDIAN_UNANSWERED or not 1 < len(text) <= LONGEST:
+    if not settings.YIDIAN_UNANSWERED or not 1 < len(text) <= LONGEST or len(typed) > LONGEST * 2:
         return False
-    if _IDENTIFYING.search(text) or not _HAN.search(text):
+    if _IDENTIFYING.search(f"{text} {typed}") or not _HAN.search(text):
         return False
     today = timezone.localdate()
     try:

@@ -13,9 +13,11 @@ from yidian.exchange.archive import BundleError, Files, open_bundle
 from yidian.exchange.bundle import drafts_of, records_of
 from yidian.exchange.documents import KINDS, Kind, Problem, Record, read_file, read_header
 from yidian.exchange.pictures import picture_fault
+from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.richtext import CITATION
 from yidian.search.keys import match_form
-from yidian.terms.models import SynonymGroup, taken_message
+from yidian.terms.models import GlossaryTerm
+from yidian.zh.hard_words import hard_words
 from yidian.zh.sentences import plain
 
 # A sentence that is longer is read twice by a worried reader; the starter bundle keeps below it.
@@ -33,7 +35,8 @@ class _Known:
     """Keys of each kind, and each synonym's group, that a bundle, those beside it, and this site's database hold."""
 
     keys: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in KINDS})
-    synonyms: dict[str, tuple[str, str]] = field(default_factory=dict)  # match form: slug and name, the first found
+    synonyms: Owners = field(default_factory=dict)
+    explained: set[str] = field(default_factory=set)  # words that the glossary explains on every page
 
     def add_bundle(self, files: Files) -> None:
         for kind in KINDS.values():
@@ -41,12 +44,9 @@ class _Known:
                 records = read_file(path, files.read(path)).records
                 self.keys[kind.name].update(record.key for record in records)
                 if kind.name == "synonym_group":
-                    self.add_synonyms((record.key, record.values["name"], _words(record)) for record in records)
-
-    def add_synonyms(self, groups: Iterable[tuple[str, str, Iterable[str]]]) -> None:
-        for slug, name, words in groups:
-            for word in words:
-                self.synonyms.setdefault(match_form(word), (slug, name))
+                    self.synonyms = owners_of(records) | self.synonyms
+                if kind.name == "glossary_term":
+                    self.explained.update(*map(_names, records))
 
     def add_database(self) -> None:
         """Adds what this site has; a site that was never started, or does not answer, has nothing."""
@@ -57,8 +57,9 @@ class _Known:
             coming = set(self.keys["synonym_group"])
             for kind in KINDS.values():
                 self.keys[kind.name].update(kind.model.objects.values_list(kind.column, flat=True))
-            groups = SynonymGroup.objects.exclude(slug__in=coming).only("slug", "name", "alternate_names")
-            self.add_synonyms((group.slug, group.name, group.words()) for group in groups)
+            self.synonyms |= owners_on_site(coming)  # an import meets them before any of the bundle's
+            for term in GlossaryTerm.objects.public():
+                self.explained |= {term.name, *term.searchable_names()}
         except DatabaseError:
             return
 
@@ -83,12 +84,14 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
         listed: set[str] = set()
         for kind in KINDS.values():
             for path in [*records_of(files, kind), *drafts_of(files, kind)]:
-                parsed = read_file(path, files.read(path))
+                data = files.read(path)
+                parsed = read_file(path, data)
                 problems += parsed.problems
                 for record in parsed.records:
                     problems += _faults(kind, record, known.keys)
                     if kind.name == "synonym_group":
-                        problems += _synonym_faults(record, known.synonyms)
+                        problems += synonym_faults(record, known.synonyms)
+                    problems += _hard_words(kind, record, data, known.explained)
                     if record.draft and record.key not in known.keys[kind.name]:
                         message = f"没有这一条，不知道是谁的修改；没公开过的内容写进 {kind.path_of(record.key)}"
                         problems.append(record.problem("", message))
@@ -135,23 +138,6 @@ def _faults(kind: Kind, record: Record, known: dict[str, set[str]]) -> list[Prob
     return problems
 
 
-def _words(record: Record) -> list[str]:
-    return [record.values["name"], *record.values.get("alternate_names", [])]
-
-
-def _synonym_faults(record: Record, known: dict[str, tuple[str, str]]) -> Iterable[Problem]:
-    """A word that stands in another group, or twice in this one."""
-    forms: dict[str, str] = {}
-    for word in _words(record):
-        form, where = match_form(word), "alternate_names" if forms else "name"
-        if form in forms:
-            yield record.problem(where, f"“{word}”和“{forms[form]}”算同一个写法，请留下一个")
-        forms.setdefault(form, word)
-        slug, name = known.get(form, (record.key, ""))
-        if slug != record.key:
-            yield record.problem(where, taken_message(word, name, slug).rstrip("。"))
-
-
 def _rules(kind: Kind, record: Record) -> list[Problem]:
     """What the models refuse, said without rows."""
     values = record.values
@@ -164,6 +150,11 @@ def _rules(kind: Kind, record: Record) -> list[Problem]:
         reviewed, due = values.get("last_review_date"), values.get("review_due")
         if reviewed and due and due <= reviewed:
             problems.append(record.problem("review_due", "下次审核日期要晚于审核日期"))
+    if kind.name == "synonym_group":
+        forms: dict[str, str] = {}
+        for word in (values["name"], *values.get("alternate_names", [])):
+            if (same := forms.setdefault(match_form(word), word)) is not word:
+                problems.append(record.problem("alternate_names", f"“{word}”和“{same}”算同一个写法，请留下一个"))
     identifiers = ("doi", "pmid", "isbn", "document_number", "url", "no_identifier_reason")
     if kind.name == "source" and not any(values.get(name) for name in identifiers):
         message = "写上 doi、pmid、isbn、document_number 或 url；都没有时，在这里写明原因"
@@ -200,6 +191,56 @@ def _entry_warnings(kind: Kind, record: Record) -> Iterable[Problem]:
             if len(sentence) > LONG_SENTENCE:
                 message = f"这句话有 {len(sentence)} 个字，请拆成短句：{sentence[:20]}…"
                 yield replace(record.problem(name, message, "warning"), line=record.lines.get(name, record.line))
+
+
+# What readers see of a record, besides its body.
+_READ = ("description", "detail", "definition", "summary", "contraindications", "stop_conditions", "do", "dont")
+_MARKUP = re.compile(rf"{CITATION.pattern}|\]\([^)]*\)|\{{[^}}]*\}}|^:::.*|[*\\\[]")
+# An author explains a word where it stands: 腓肠肌（小腿后面的肌肉）, 小腿肚（腓肠肌）, 抗毒素：现成的…, 这叫强直.
+_EXPLAINED_AFTER = re.compile(r"[”」]?(?:[（(：]|，?(?:就是|也就是|是指|指的是|即))")
+_EXPLAINED_BEFORE = re.compile(r"(?:[（(]|叫|叫做|叫作|称为|称作)[“「]?$")
+
+
+def _names(record: Record) -> set[str]:
+    return {record.values["name"], *record.values.get("alternate_names", [])}
+
+
+def _hard_words(kind: Kind, record: Record, data: bytes, explained: set[str]) -> Iterable[Problem]:
+    """A warning for each hard word of a record that nothing explains, at its first place."""
+    if kind.name == "condition":
+        explained = explained | _names(record)  # the page itself says what it is
+    known = re.compile("|".join(map(re.escape, sorted(explained, key=len, reverse=True))) or "(?!)")
+    first: dict[str, tuple[int, str, str]] = {}
+    clear: set[str] = set()
+    for line, name, text in _lines_read(kind, record, data):
+        covered = [found.span() for found in known.finditer(text)]
+        for start, end in hard_words(text):
+            word = text[start:end]
+            if _EXPLAINED_AFTER.match(text, end) or _EXPLAINED_BEFORE.search(text[:start]):
+                clear.add(word)
+            elif not any(begin < end and start < close for begin, close in covered):
+                # one rare character of a word, with its neighbours
+                shown = word if end - start > 1 else text[max(0, start - 2) : end + 2]
+                first.setdefault(word, (line, name, shown))
+    for word, (line, name, shown) in first.items():
+        if word not in clear:
+            message = f"“{shown}”多数读者不懂：换成家常话，在后面加括号说明，或写进 vocabulary/glossary.yaml"
+            yield Problem(record.file, line, name, message, "warning")
+
+
+def _lines_read(kind: Kind, record: Record, data: bytes) -> Iterable[tuple[int, str, str]]:
+    """The lines that readers see, as plain text, with their line numbers and fields."""
+    for name in _READ:
+        value = record.values.get(name, "")
+        for text in [value] if isinstance(value, str) else value:
+            yield record.lines.get(name, record.line), name, _MARKUP.sub("", text)
+    for card in record.values.get("care_advice", []):
+        for text in (card["heading"], *card.get("items", [])):
+            yield record.lines["care_advice"], "care_advice", _MARKUP.sub("", text)
+    if kind.body:
+        front, _, body = data.decode().replace("\r\n", "\n").partition("\n---\n")
+        for number, text in enumerate(body.split("\n"), start=front.count("\n") + 3):
+            yield number, "", _MARKUP.sub("", text)
 
 
 def _bodies(values: dict) -> list[tuple[str, list[dict]]]:

@@ -7,7 +7,8 @@ moment, or is run twice, finds what it already brought and adds only the rest.
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import partial
 from hashlib import blake2b, sha1
 from itertools import islice
 from uuid import UUID
@@ -19,8 +20,10 @@ from django.utils.dateparse import parse_date
 from yidian.answers.models import EXCERPT_LENGTH, Answer, Question
 from yidian.editorial.actions import publish_now
 from yidian.exchange.bundle import Counts
+from yidian.exchange.changes import Changes
 from yidian.exchange.duplicates import Duplicates, Repeat
 from yidian.exchange.incoming import Consultation, Fault
+from yidian.exchange.library import Library
 from yidian.exchange.markdown import canonical_html
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.models import NAMESPACE, Publishable
@@ -181,6 +184,10 @@ _LIMITS = (
 )
 
 
+def _said(row: Consultation) -> str:
+    return f"{row.title}{row.ask if row.ask != row.title else ''}{row.answer}"
+
+
 def import_consultations(
     records: Iterable[Consultation | Fault],
     *,
@@ -196,10 +203,11 @@ def import_consultations(
 ) -> Iterator[None]:
     """Imports records and fills `counts` as it goes; a generator that yields after each committed batch.
 
-    `expected` is about how many rows there are, which sizes the memory of the search for duplicates; they are said
-    at the end, and with `skip_duplicates` not imported.
+    `expected` is about how many rows there are, which sizes the memory of the search for duplicates, among the rows and
+    of what the site has; they are said at the end, and with `skip_duplicates` not imported. With `dry_run` the first
+    changes are said, field by field.
     """
-    work = _Work(origin, licence, publish, dry_run)
+    work = _Work(origin, licence, publish, dry_run, skip_duplicates, say)
     duplicates = Duplicates(expected)
     skipped = 0
     try:
@@ -226,13 +234,14 @@ def import_consultations(
                     if nth:
                         slug = token_of(origin, text, rest, str(nth))
                 batch[slug] = row
-            work.write(batch, counts)
+            skipped += work.write(batch, counts)
             yield
-        for line in duplicates.found.lines():
+        work.changes.finish()
+        for line in (*duplicates.found.lines(), *work.library.lines()):
             say(line)
         if skipped:
             say(f"重复的 {skipped} 行没有导入，也不算在下面的数里。")
-        elif duplicates.found.exact or duplicates.found.near:
+        elif duplicates.found.exact or duplicates.found.near or work.library.found:
             say("重复的行也都导入了；不要它们，加 --skip-duplicates。")
     finally:
         duplicates.close()
@@ -241,8 +250,9 @@ def import_consultations(
 class _Work:
     """Writing batches."""
 
-    def __init__(self, origin: str, licence: str, publish: bool, dry_run: bool):
-        self.publish, self.dry_run = publish, dry_run
+    def __init__(self, origin: str, licence: str, publish: bool, dry_run: bool, skip_duplicates: bool, say):
+        self.publish, self.dry_run, self.skip_duplicates = publish, dry_run, skip_duplicates
+        self.changes, self.library = Changes(say), Library()
         life = {"origin": origin, "licence": licence}
         self.people = _People(life)
         own = ("slug", "identifier", "name", "detail", "description", *life)
@@ -254,11 +264,18 @@ class _Work:
         self.today = timezone.localdate().isoformat()
         self.native = connection.features.has_native_uuid_field
 
-    def write(self, batch: dict[str, Consultation], counts: Counts) -> None:
+    def write(self, batch: dict[str, Consultation], counts: Counts) -> int:
+        """Brings a batch in and answers how many rows were left out, because the site has them already otherwise."""
+        held = set(self.ids(batch))
+        new = {slug: row for slug, row in batch.items() if slug not in held}
+        repeated = [slug for slug, row in new.items() if self.library.repeats(row.place, _said(row))]
+        if self.skip_duplicates:
+            for slug in repeated:
+                del new[slug]
         with transaction.atomic():
-            held = set(self.ids(batch))
-            new = {slug: row for slug, row in batch.items() if slug not in held}
-            if new and not self.dry_run:
+            if self.dry_run:
+                self.show(new)
+            elif new:
                 self.create(new)
         published = self.publish_drafts(held) if self.publish else 0
         if self.publish and not self.dry_run:
@@ -266,6 +283,29 @@ class _Work:
         counts.created += len(new)
         counts.updated += published
         counts.unchanged += len(held) - published
+        return len(repeated) if self.skip_duplicates else 0
+
+    def show(self, new: dict[str, Consultation]) -> None:
+        """Says what would be created; who is unknown to the site is marked."""
+        known = self.people
+        doctors = {name for name, _ in known.physicians}
+
+        def named(name: str, among: Container[str]) -> str:
+            return f"{name}（网站上没有，会新建，不公开）" if name and name not in among else name
+
+        def fields(row: Consultation) -> Iterator[tuple[str, str, str]]:
+            yield "标题", "", row.title
+            yield "补充描述", "", row.ask if row.ask != row.title else ""
+            yield "回答", "", row.answer
+            yield "科室", "", named(row.department, known.departments)
+            yield "医生", "", named(row.author, doctors)
+            yield "职称", "", row.author_job_title
+            yield "医院", "", named(row.author_hospital, known.hospitals)
+            yield "日期", "", row.date_created or self.today
+            yield "状态", "", "公开" if self.publish else "不公开"
+
+        for row in new.values():
+            self.changes.say(f"新增问答，第 {row.place} 行", partial(fields, row))
 
     def ids(self, slugs: Iterable[str]) -> dict[str, int]:
         wanted = list(slugs)
@@ -326,6 +366,8 @@ class _Work:
         """Publishes those of the questions that never were public, with their answers; says how many there were."""
         drafts = Question.objects.filter(slug__in=list(slugs), first_published_at=None, locked=False)
         if self.dry_run:
+            for name in drafts.order_by("pk").values_list("name", flat=True):
+                self.changes.say(f"公开问答：{name}", lambda: [("状态", "不公开", "公开")])
             return drafts.count()
         count = 0
         for question in drafts.order_by("pk"):

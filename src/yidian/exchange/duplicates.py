@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
@@ -56,11 +57,15 @@ class Found:
         """What was found, for people: the counts, then every pair."""
         said = []
         for label, pairs in (("完全相同", self.exact), ("几乎相同", self.near)):
-            if pairs:
-                shown = [f"{row}（同 {earlier}）" for row, earlier in zip(pairs[::2], pairs[1::2], strict=True)]
-                said.append(f"和前面的行{label}：{len(shown)} 行")
-                said += ["  " + "、".join(shown[at : at + 10]) for at in range(0, len(shown), 10)]
+            said += said_pairs(f"和前面的行{label}", zip(pairs[::2], pairs[1::2], strict=True))
         return said
+
+
+def said_pairs(what: str, pairs: Iterable[tuple[int, object]]) -> list[str]:
+    """How many rows repeat something, then each with what it repeats, ten a line; nothing when there are none."""
+    shown = [f"{row}（同 {earlier}）" for row, earlier in pairs]
+    lines = ["  " + "、".join(shown[at : at + 10]) for at in range(0, len(shown), 10)]
+    return [f"{what}：{len(shown)} 行", *lines] if shown else []
 
 
 class _Firsts:
@@ -93,6 +98,54 @@ class _Firsts:
         return value
 
 
+class Sketches:
+    """Of the texts filed so far, those that look like a given one; 104 bytes a text, whatever its length."""
+
+    def __init__(self, expected: int):
+        slots = 2**14
+        while slots < min(expected * _BANDS * 3 // 2, _MAX_SLOTS):
+            slots *= 2
+        self._slots = memoryview(mmap.mmap(-1, slots * 8)).cast("Q")
+        self._mask = slots - 1
+        self._sketches = bytearray()  # the lowest byte of each minimum, 40 a text
+
+    def alike(self, normal: str, *, file: bool) -> list[int]:
+        """Numbers, in the order of filing, of texts to compare a normalised one with; `file` files it with them."""
+        hashes = [*map(crc32, map(str.encode, set(_PAIRS.findall(normal))))]
+        # the smallest of each class is written last
+        minima = {value % _MINIMA: value for value in sorted(hashes, reverse=True)}
+        values = [minima.get(at, 0) for at in range(_MINIMA)]
+        slots, mask, mine = self._slots, self._mask, len(self._sketches) // _MINIMA + 1
+        compared: set[int] = set()
+        for band in range(_BANDS):
+            key = hash((band, *values[band * _ROWS : band * _ROWS + _ROWS]))
+            at, tag = key & mask, (key >> 24) & _MASK
+            held = slots[at]
+            if file:
+                slots[at] = tag << 32 | mine
+            if held >> 32 == tag and held:
+                compared.add((held & _MASK) - 1)
+        sketch = bytes([value & 0xFF for value in values])
+        if file:
+            self._sketches += sketch
+        compared.discard(mine - 1)
+        return [each for each in sorted(compared) if sum(map(eq, sketch, self._sketch(each))) >= _AGREEING]
+
+    def _sketch(self, nth: int) -> bytearray:
+        return self._sketches[nth * _MINIMA : nth * _MINIMA + _MINIMA]
+
+
+def similar(one: str, other: str) -> bool:
+    """Whether two normalised texts are near duplicates."""
+    if one == other:
+        return True
+    if not NEAR * NEAR <= len(other) / max(len(one), 1) <= 1 / (NEAR * NEAR):
+        return False
+    mine, theirs = set(grams(one)), set(grams(other))
+    shared = len(mine & theirs)
+    return shared >= NEAR * (len(mine) + len(theirs) - shared) and shared > 0
+
+
 class Duplicates:
     """Tells of each text, in turn, whether an earlier one was the same.
 
@@ -101,17 +154,12 @@ class Duplicates:
     """
 
     def __init__(self, expected: int):
-        slots = 2**14
-        while slots < min(expected * _BANDS * 3 // 2, _MAX_SLOTS):
-            slots *= 2
         self.found = Found()
-        self._slots = memoryview(mmap.mmap(-1, slots * 8)).cast("Q")
-        self._mask = slots - 1
+        self._sketches = Sketches(expected)
         self._firsts = _Firsts()  # by digest: row number and 16 bits of the rest
         self._texts = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115  closed by close()
         self._offsets, self._numbers = array("Q", [0]), array("Q")
         self._flushed = 0
-        self._sketches = bytearray()  # the lowest byte of each minimum, 40 a text
 
     def close(self) -> None:
         self._texts.close()
@@ -128,7 +176,8 @@ class Duplicates:
             self.found.exact.extend((number, (first >> 16) - 1))
             return Repeat.WHOLE if (first ^ mine) & 0xFFFF == 0 else Repeat.EXACT
         normal = normalise(text)
-        earlier = self._look(normal, len(self._numbers))
+        alike = self._sketches.alike(normal, file=True)
+        earlier = next((each for each in alike if similar(normal, self._text(each))), None)
         self._numbers.append(number)
         self._offsets.append(self._offsets[-1] + self._texts.write(normal.encode()))
         if earlier is None:
@@ -136,40 +185,9 @@ class Duplicates:
         self.found.near.extend((number, self._numbers[earlier]))
         return Repeat.NEAR
 
-    def _look(self, normal: str, nth: int) -> int | None:
-        """The first of the earlier texts that this one is near to; files this one's bands on the way."""
-        hashes = [*map(crc32, map(str.encode, set(_PAIRS.findall(normal))))]
-        # the smallest of each class is written last
-        minima = {value % _MINIMA: value for value in sorted(hashes, reverse=True)}
-        values = [minima.get(at, 0) for at in range(_MINIMA)]
-        slots, mask, mine = self._slots, self._mask, nth + 1
-        compared: set[int] = set()
-        for band in range(_BANDS):
-            key = hash((band, *values[band * _ROWS : band * _ROWS + _ROWS]))
-            at, tag = key & mask, (key >> 24) & _MASK
-            held = slots[at]
-            slots[at] = tag << 32 | mine
-            if held >> 32 == tag and held:
-                compared.add((held & _MASK) - 1)
-        sketch = bytes([value & 0xFF for value in values])
-        self._sketches += sketch
-        compared.discard(nth)
-        for each in sorted(compared):
-            other = self._sketches[each * _MINIMA : each * _MINIMA + _MINIMA]
-            if sum(map(eq, sketch, other)) >= _AGREEING and self._similar(normal, each):
-                return each
-        return None
-
-    def _similar(self, normal: str, nth: int) -> bool:
+    def _text(self, nth: int) -> str:
         start, end = self._offsets[nth], self._offsets[nth + 1]
         if end > self._flushed:
             self._texts.flush()
             self._flushed = self._offsets[-1]
-        other = os.pread(self._texts.fileno(), end - start, start).decode()
-        if other == normal:
-            return True
-        if not NEAR * NEAR <= len(other) / max(len(normal), 1) <= 1 / (NEAR * NEAR):
-            return False
-        mine, theirs = set(grams(normal)), set(grams(other))
-        shared = len(mine & theirs)
-        return shared >= NEAR * (len(mine) + len(theirs) - shared) and shared > 0
+        return os.pread(self._texts.fileno(), end - start, start).decode()

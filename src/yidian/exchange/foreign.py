@@ -68,15 +68,13 @@ def import_foreign(
             report(f"{path.name} 里没有记录。")
             return counts
         options = {"origin": origin, "licence": licence, "counts": counts, "report": say_fault}
-        options |= {"publish": publish, "dry_run": dry_run}
+        options |= {"publish": publish, "dry_run": dry_run, "say": report}
         everything = chain([first], records)
         if form.PAGES:
             work = import_pages(everything, overwrite=overwrite, **options)
         else:
             expected = size // _SMALLEST_ROW
-            work = import_consultations(
-                everything, expected=expected, say=report, skip_duplicates=skip_duplicates, **options
-            )
+            work = import_consultations(everything, expected=expected, skip_duplicates=skip_duplicates, **options)
         with lean_database():
             for _ in progress(_percents(work, stream, size), 100, path.name):
                 pass

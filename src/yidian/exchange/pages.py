@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date
 
 from yidian.editorial.actions import publish_now
 from yidian.exchange.bundle import Counts
+from yidian.exchange.changes import Changes
 from yidian.exchange.documents import KINDS, Kind
 from yidian.exchange.incoming import Fault, Page
 from yidian.exchange.markdown import canonical_html
@@ -44,12 +45,16 @@ def import_pages(
     licence: str,
     counts: Counts,
     report: Callable[[Fault], None],
+    say: Callable[[str], None],
     publish: bool = False,
     dry_run: bool = False,
     overwrite: bool = False,
 ) -> Iterator[None]:
-    """Imports records and fills `counts` as it goes; a generator that yields after each committed batch."""
-    work = _Work(origin, licence, counts, report, publish, dry_run, overwrite)
+    """Imports records and fills `counts` as it goes; a generator that yields after each committed batch.
+
+    With `dry_run` the first changes are said, field by field.
+    """
+    work = _Work(origin, licence, counts, report, Changes(say), publish, dry_run, overwrite)
     stream = iter(records)
     while chunk := list(islice(stream, BATCH)):
         with transaction.atomic():
@@ -59,11 +64,13 @@ def import_pages(
                 else:
                     work.bring(each)
         yield
+    work.changes.finish()
 
 
 class _Work:
-    def __init__(self, origin, licence, counts, report, publish, dry_run, overwrite):
+    def __init__(self, origin, licence, counts, report, changes, publish, dry_run, overwrite):
         self.origin, self.licence, self.counts, self.report = origin, licence, counts, report
+        self.changes = changes
         self.publish, self.dry_run = publish, dry_run
         self.overwrite, self.keys = overwrite, Keys()
         self.seen: set[uuid.UUID] = set()
@@ -93,13 +100,25 @@ class _Work:
             self.reject(Fault(page.place, "name", f"{page.name}：{why}，没有覆盖。要用文件里的，加 --overwrite"))
             return
         created = row is None
-        if not self.dry_run:
+        if self.dry_run:
+            self.show(kind, page, row, values)
+        else:
             row = self.write(kind, page, row or kind.model(identifier=identifier, live=False), values)
             for name, digest in ((_SAID, said), (_HELD, self.held(kind, row))):
                 ImportedRecord.objects.update_or_create(kind=name, key=str(identifier), defaults={"digest": digest})
             self.settle(row, page, changed=True)
         self.counts.created += created
         self.counts.updated += not created
+
+    def show(self, kind: Kind, page: Page, row, values: dict) -> None:
+        def fields() -> Iterator[tuple[str, str, str]]:
+            before = values_of_row(kind, row, self.keys) if row is not None else {}
+            held = Department.objects.filter(slug__in=before.get("departments", []))
+            old, new = _texts(kind, before, held.values_list("name", flat=True)), _texts(kind, values, page.departments)
+            yield from ((label, old.get(label, ""), new.get(label, "")) for label in dict.fromkeys([*new, *old]))
+
+        label, name = kind.model._meta.verbose_name, values["name"]
+        self.changes.say(f"{'新增' if row is None else '更新'}{label}，第 {page.place} 条：{name}", fields)
 
     def held(self, kind: Kind, row) -> str:
         values = values_of_row(kind, row, self.keys)
@@ -136,7 +155,9 @@ class _Work:
     def settle(self, row, page: Page, *, changed: bool) -> None:
         """Publishes what may be and never was; an unchanged page that becomes public counts as updated."""
         wanted = self.publish and not page.private and not row.first_published_at and not row.locked
-        if wanted and not self.dry_run:
+        if wanted and self.dry_run:
+            self.changes.say(f"公开：{row.name}", lambda: [("状态", "不公开", "公开")])
+        elif wanted:
             publish_now(row)
         if not changed:
             self.counts.updated += wanted
@@ -185,6 +206,25 @@ class _Work:
         row.save()
         self.keys.add("department", row.slug, row.pk)
         return row.slug
+
+
+def _texts(kind: Kind, values: dict, departments: Iterable[str]) -> dict[str, str]:
+    """What a file decides of a page, as text by its label in the admin; each module by its headline."""
+    texts = {}
+    for each in kind.fields:
+        if each.name in values and each.name in _OURS and each.name != "departments":
+            value = values[each.name]
+            if each.shape == "records":
+                texts["编码"] = "、".join(" ".join(item.values()) for item in value)
+            else:
+                label = str(kind.model._meta.get_field(each.attr).verbose_name)
+                texts[label] = "、".join(value) if isinstance(value, list) else value
+    if named := sorted(map(_line, departments)):
+        texts["科室"] = "、".join(named)
+    for module in values.get("modules", []):
+        body = "\n".join(plain(block["text"]) for block in module["body"] if "text" in block)
+        texts[f"“{module['headline']}”"] = body
+    return texts
 
 
 def _line(text: str) -> str:

@@ -1,12 +1,13 @@
-"""延展阅读: what stands next to a page, read as plain rows because a page shows twenty of them."""
+"""延展阅读: what stands next to a page, read as plain rows because a page shows sixteen of them."""
 
-from django.db.models import QuerySet
+from django.db.models import CharField, Exists, F, QuerySet, Value
+from django.db.models.functions import Cast
 
 from yidian.answers.models import Question
 from yidian.publication.reads import CompiledRead
-
-# A page shows this many related questions, the seed page's number; more are behind the condition's own page.
-FURTHER_READING = 16
+from yidian.related.choosing import FURTHER_READING
+from yidian.related.models import Link, Reading
+from yidian.related.subjects import KINDS
 
 _CARD = (
     "slug",
@@ -15,6 +16,7 @@ _CARD = (
     "date_published",
     "lead_answer__excerpt",
     "lead_answer__date_created",
+    "lead_answer__origin",
     "lead_answer__author_job_title",
     "lead_answer__author__slug",
     "lead_answer__author__name",
@@ -23,25 +25,59 @@ _CARD = (
     "lead_answer__author_hospital__name",
     "lead_answer__author_hospital__hospital_grade",
 )
+# The same of an entry that its author signs, and whose lead is its excerpt.
+_SIGNED = (
+    "slug",
+    "name",
+    "description",
+    "date_published",
+    "description",
+    "date_modified",
+    "author__job_title",
+    "author__slug",
+    "author__name",
+    "author__live",
+    "author__demonstration",
+    "author__hospital__name",
+    "author__hospital__hospital_grade",
+)
 
 
-def _cards_where(column: str) -> CompiledRead:
-    return CompiledRead(
-        lambda condition: (
-            Question.objects.public()
-            .filter(**{column: condition})
-            .order_by("-date_published", "-pk")
-            .values_list("pk", *_CARD)[: FURTHER_READING + 1]
-        ),
-        int,
+def _text(value: str) -> Cast:
+    # PostgreSQL wants the type of a constant in a UNION said
+    return Cast(Value(value), CharField(max_length=60))
+
+
+def _linked(kind: str, entry: str, pk: int) -> QuerySet:
+    """The public entries of a kind that a page lists, as its links say."""
+    columns = [F(f"{kind}__{name}") for name in (_CARD if kind == "question" else _SIGNED)]
+    return Link.objects.filter(reading__kind=entry, reading__object_id=pk, **{f"{kind}__live": True}).values_list(
+        "position", _text(kind), f"{kind}_id", "why", *columns
     )
 
 
-_ABOUT = _cards_where("about")
-_ABOUT_NARROWER = _cards_where("about__broader")
+def _about(column: str, rank: int, entry: str, pk: int, condition: int) -> QuerySet:
+    """Questions about a condition, newest first, for a page that nobody has worked out yet."""
+    made = Reading.objects.filter(kind=entry, object_id=pk)
+    found = Question.objects.public().filter(~Exists(made), **{column: condition})
+    return found.order_by("-date_published", "-pk").values_list(
+        Value(rank), _text("question"), "pk", _text(""), *map(F, _CARD)
+    )[: FURTHER_READING + 1]
 
 
-def _card(row: tuple, prefix: str) -> dict:
+_READ = CompiledRead(
+    lambda entry, pk, condition: [
+        *(_linked(kind, entry, pk) for kind in KINDS),
+        _about("about", 100, entry, pk, condition),
+        _about("about__broader", 200, entry, pk, condition),
+    ],
+    str,
+    int,
+    int,
+)
+
+
+def _card(row: tuple, prefix: str, why: str = "", section: str = "questions") -> dict:
     (
         slug,
         name,
@@ -49,6 +85,7 @@ def _card(row: tuple, prefix: str) -> dict:
         published,
         excerpt,
         answered,
+        origin,
         job_title,
         author_slug,
         author,
@@ -59,9 +96,10 @@ def _card(row: tuple, prefix: str) -> dict:
     ) = row
     return {
         "name": name,
-        "url": f"{prefix}/questions/{slug}/",
+        "url": f"{prefix}/{section}/{slug}/",
         "excerpt": excerpt or description,
-        "author": author,
+        "author": author or origin,  # what came from elsewhere and names nobody is not our own
+        "why": why,
         "author_url": f"{prefix}/doctors/{author_slug}/" if author and author_live else None,
         "job_title": job_title,
         "hospital": hospital,
@@ -76,14 +114,15 @@ def question_cards(questions: QuerySet[Question], limit: int = FURTHER_READING, 
     return [_card(row, prefix) for row in questions.public().values_list(*_CARD)[:limit]]
 
 
-def further_reading(condition_id: int | None, *, but_not: int | None = None, prefix: str = "") -> list[dict]:
-    """Questions about a condition, newest first, then about its narrower forms when there are not enough of them.
+def further_reading(kind: str, pk: int, condition_id: int | None, *, prefix: str = "") -> list[dict]:
+    """The cards that stand next to an entry, closest first, each with why; one query.
 
-    Never about another condition. One query, or two.
+    Until they have been worked out: the newest questions about its condition, then about its narrower forms, which need
+    no reason. Each card carries its `tag`, by which a cached page is dropped when that entry changes or is withdrawn.
     """
-    if condition_id is None:
-        return []
-    found = [row for row in _ABOUT(condition_id) if row[0] != but_not]
-    if len(found) < FURTHER_READING:
-        found += [row for row in _ABOUT_NARROWER(condition_id) if row[0] != but_not]
-    return [_card(row[1:], prefix) for row in found[:FURTHER_READING]]
+    rows = sorted(_READ(kind, pk, condition_id or 0), key=lambda row: row[0])  # stable: each part has its own order
+    cards = []
+    for _position, other, other_pk, why, *card in rows:
+        if (other, other_pk) != (kind, pk):
+            cards.append(_card(tuple(card), prefix, why, KINDS[other].section) | {"tag": f"{other}:{other_pk}"})
+    return cards[:FURTHER_READING]

@@ -14,22 +14,31 @@ from importlib.resources import files
 from itertools import accumulate
 from math import log
 from operator import add
-from pathlib import Path
 
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
 from yidian.zh.pinyin import fold, readings
 
-# Past this many characters every second text speaks for two, past twice as many every fourth for four: the figures
-# hardly change any more and a million answers are counted in the time of a hundred thousand.
-COUNTED_CHARACTERS = 20_000_000
-# Kept pairs, the most frequent first. Toyhom's 1.5 million characters have 110,000; the file stays under 10 MB.
+# Past this many characters every second text speaks for two, past as many again every fourth for four: the figures
+# hardly change any more, and a million answers (200 million characters) are counted as 25 million would be.
+COUNTED_CHARACTERS = 4_000_000
+# Kept pairs, the most frequent first; 3 million characters of answers have 150,000. So the file stays under 10 MB.
 MAX_PAIRS = 500_000
 # What one mention of a term in the vocabulary counts: as much as this many texts, so that a term nobody has
 # written about yet can be typed.
 NAME_COUNT = 8
 # From this weight in `ordinary_pairs.txt` a pair is a word that a reader may well mean: 鸡肉 is not a misspelt 肌肉.
 WORD_WEIGHT = 8
+# What stands in every question, so that a new site reads it where it is typed.
+_ASKED = (
+    "怎么办 怎么治 怎么治疗 怎么预防 怎么回事 怎么缓解 怎么样 为什么 什么原因 是什么 吃什么"
+    " 吃什么药 吃什么好 有什么症状 什么症状 是怎么回事 有哪些 哪些症状 注意什么 挂什么科 做什么检查"
+    " 能吃吗 可以吃吗 能不能 要不要 会不会 是不是 有没有 严重吗 传染吗 遗传吗 能治好吗 正常吗 多久"
+    " 我 我的 我妈 我爸 妈妈 爸爸 爷爷 奶奶 老公 老婆 孩子 小孩 宝宝 儿子 女儿 老人 医生 请问"
+    " 最近 晚上 早上 半夜 突然 经常 总是 一直 老是 很 不舒服 厉害 了 疼 痛 痒 肿 麻 酸 胀"
+    " 疼得厉害 睡不着 吃不下"
+)
+_ASKED_COUNT = 60
 _MAGIC = b"yidian-bigrams-1\n"
 
 
@@ -43,8 +52,9 @@ class Bigrams:
     """Counts of Han characters and of neighbouring pairs, by character and by sound."""
 
     def __init__(self, characters: str, read_as: list[list[str]], arrays: list[array]):
-        """`arrays`: counts of the characters; pairs, as two places in `characters` in one integer, in order; their
-        counts, twice, and one more for an ordinary pair; for each two sounds where their pairs begin; and those pairs, as places among the pairs.
+        """`arrays`: the counts of the characters; pairs, as two places in `characters` in one integer, in order; their
+        counts, twice, and one more for an ordinary pair; for each two sounds where their pairs begin; and those pairs,
+        as places among the pairs.
         """
         counts, self._pairs, self._numbers, self._begin, self._sounding = self._arrays = arrays
         self.characters = characters
@@ -58,22 +68,19 @@ class Bigrams:
             for sound in sounds:
                 self.by_sound.setdefault(sound, []).append(char)
         self._sounds = {sound: at for at, sound in enumerate(sorted(self.by_sound))}
-        self._beside: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+        self._spelt: dict[str, dict[str, tuple[float, float]]] = {}
+        self._beside: dict[tuple[str, str], dict[str, list[tuple[str, float]]]] = {}
 
     @classmethod
     def count(cls, texts: Iterable[str], names: Iterable[str]) -> "Bigrams":
         """From texts as they are, and the names of terms."""
-        singles: Counter[str] = Counter()
-        pairs: Counter[str] = Counter()
-        for run, weight in _weighted_runs(texts):
-            if weight == 1:
-                singles.update(run)
-                pairs.update(map(add, run, run[1:]))
-            else:
-                for char in run:
-                    singles[char] += weight
-                for pair in map(add, run, run[1:]):
-                    pairs[pair] += weight
+        singles, pairs = _counted(texts)
+        named = ((run, NAME_COUNT) for name in names for run in _han(name))
+        for run, weight in (*named, *((asked, _ASKED_COUNT) for asked in _ASKED.split())):
+            for char in run:
+                singles[char] += weight
+            for pair in map(add, run, run[1:]):
+                pairs[pair] += weight
         ordinary = set()
         for first, second, weight in _ordinary_pairs():
             if weight >= WORD_WEIGHT:
@@ -81,11 +88,6 @@ class Bigrams:
             singles[first] += weight
             singles[second] += weight
             pairs[first + second] += weight
-        for run in (run for name in names for run in _han(name)):
-            for char in run:
-                singles[char] += NAME_COUNT
-            for pair in map(add, run, run[1:]):
-                pairs[pair] += NAME_COUNT
         characters = [char for char, _ in sorted(singles.items(), key=lambda item: (-item[1], item[0]))][:65_000]
         order = {char: at for at, char in enumerate(characters)}
         kept = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MAX_PAIRS]
@@ -121,17 +123,20 @@ class Bigrams:
         at = bisect_left(self._pairs, key)
         return self._numbers[at] if at < len(self._pairs) and self._pairs[at] == key else 0
 
-    def beside(self, heard: str, heard_next: str) -> list[tuple[str, str, int]]:
-        """The pairs of characters that sound so (in folded sounds), with their counts."""
+    def beside(self, heard: str, heard_next: str) -> dict[str, list[tuple[str, float]]]:
+        """For each character of a folded sound those of the next sound that follow it, with the logarithm of the
+        share of its places where they do.
+        """
         found = self._beside.get((heard, heard_next))
         if found is None:
-            found = []
+            found = {}
             if heard in self._sounds and heard_next in self._sounds:
                 at = self._sounds[heard] * len(self._sounds) + self._sounds[heard_next]
                 for place in self._sounding[self._begin[at] : self._begin[at + 1]]:
                     pair = self._pairs[place]
                     first, second = self.characters[pair >> 16], self.characters[pair & 0xFFFF]
-                    found.append((first, second, self._numbers[place] >> 1))
+                    share = log((self._numbers[place] >> 1) / self.count_of[first])
+                    found.setdefault(first, []).append((second, share))
             if len(self._beside) < 20_000:  # some MB: of 80,000 those that people type
                 self._beside[heard, heard_next] = found
         return found
@@ -139,6 +144,17 @@ class Bigrams:
     def log_share(self, char: str) -> float:
         """The logarithm of the character's share of all characters."""
         return log((self.count_of.get(char, 0) + 0.5) / self.total)
+
+    def spelt(self, syllable: str) -> dict[str, tuple[float, float]]:
+        """The characters that a typed syllable may mean, most frequent first, with their logarithmic share and the
+        price of what is not quite theirs: another tongue's zh or -ng, a rare reading.
+        """
+        found = self._spelt.get(syllable)
+        if found is None:
+            chars = self.by_sound.get(hear(syllable), ())
+            found = {char: (self.log_share(char), _strangeness(self.readings[char], syllable)) for char in chars}
+            self._spelt[syllable] = found  # of syllables there are 410
+        return found
 
     def dumps(self) -> bytes:
         """The bytes of the file; the same for the same counts."""
@@ -166,6 +182,12 @@ class Bigrams:
         return cls(head["characters"], [line.split() for line in head["readings"]], arrays)
 
 
+def _strangeness(known: list[str], syllable: str) -> float:
+    if syllable in known:
+        return 1.0 * known.index(syllable)
+    return 4.0 if all(reading[0] != syllable[0] for reading in known) else 2.0
+
+
 def _heard(syllables: list[str]) -> list[str]:
     return list(dict.fromkeys(map(hear, syllables)))
 
@@ -187,16 +209,34 @@ def _by_two_sounds(pairs: list[int], heard: list[list[str]]) -> tuple[list[int],
     return list(accumulate(begin)), [key & 0xFFFFFFFF for key in keyed]
 
 
-def _weighted_runs(texts: Iterable[str]) -> Iterator[tuple[str, int]]:
-    counted, weight = 0, 1
+def _counted(texts: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
+    """Characters and pairs of neighbours in the Han runs of the texts."""
+    singles: Counter[str] = Counter()
+    pairs: Counter[str] = Counter()
+    some_singles: Counter[str] = Counter()
+    some_pairs: Counter[str] = Counter()
+    read, weight = 0, 1
     for number, text in enumerate(texts):
         if number % weight:
             continue
-        counted += len(text)
+        read += len(text)
         for run in _han(text):
-            yield run, weight
-        if counted > COUNTED_CHARACTERS:
-            counted, weight = 0, weight * 2
+            some_singles.update(run)
+            some_pairs.update(map(add, run, run[1:]))
+        if read > COUNTED_CHARACTERS:
+            _add_times(singles, some_singles, weight)
+            _add_times(pairs, some_pairs, weight)
+            some_singles.clear()
+            some_pairs.clear()
+            read, weight = 0, weight * 2
+    _add_times(singles, some_singles, weight)
+    _add_times(pairs, some_pairs, weight)
+    return singles, pairs
+
+
+def _add_times(to: Counter[str], counted: Counter[str], times: int) -> None:
+    for key, number in counted.items():
+        to[key] += number * times
 
 
 def _ordinary_pairs() -> Iterator[tuple[str, str, int]]:
@@ -210,12 +250,7 @@ def _ordinary_pairs() -> Iterator[tuple[str, str, int]]:
 
 
 def _han(text: str) -> list[str]:
-    return [run for run, is_han in runs_of_form(text) if is_han]
-
-
-def runs_of_form(text: str) -> list[tuple[str, bool]]:
-    """The Han runs and other words of a text as it is matched."""
-    return runs(align(text).form)
+    return [run for run, is_han in runs(align(text).form) if is_han]
 
 
 def _little(values: array) -> bytes:
@@ -231,10 +266,3 @@ def _from_little(content: bytes) -> array:
     if sys.byteorder == "big":
         values.byteswap()
     return values
-
-
-def save(path: Path, content: bytes) -> None:
-    """Write the file so that a reader sees the old one or the new one, whole."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(content)
-    beside.replace(path)

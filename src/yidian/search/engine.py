@@ -1,14 +1,14 @@
 """Searching one index: what was meant, the candidates, their order. No Django: a corpus in a file is searched alike."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from yidian.search import ranking
 from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
-from yidian.search.backends import FIELDS, Index, Term, Writer
+from yidian.search.backends import FIELDS, Hit, Index, Term, Writer
 from yidian.search.dense import Embedder, EmbedderUnavailable, nearness, packed
 from yidian.search.documents import Document, key_of
 from yidian.search.lexicon import Lexicon
@@ -27,10 +27,8 @@ MAX_QUERY = 10_000
 MAX_EMBEDDED = 500
 # A changed synonym has documents indexed again up to this many a word; the rest wait for `yidian reindex`.
 MOST_SPEAKING = 2_000
-
-
 # How much the nearness of meaning counts against the words, both in standard deviations over the candidates.
-DENSE_WEIGHT = 0.8
+DENSE_WEIGHT = 1.5
 
 
 def _pack(tags: Sequence[str], text: bytes, vector: bytes) -> bytes:
@@ -56,6 +54,10 @@ class Found:
     @property
     def key(self) -> str:
         return key_of(self.kind, self.object_id)
+
+
+def _found(hit: Hit, tags: list[str], score: float) -> Found:
+    return Found(*hit.key.split(":", 1), score, tuple(tags))
 
 
 @dataclass(frozen=True)
@@ -96,17 +98,29 @@ class Engine:
         """
         tokens = weighted_tokens(understood or self.understand(query))
         learned = self.model is not None and not self.model.is_plain
-        again = learned or self.embedder is not None
-        terms = query_terms(self.index, self.model.weigh(tokens) if learned else tokens)
-        hits = self.index.search(terms, limit=CANDIDATES if again else min(limit, CANDIDATES), tags=tags)
+        hits = self._hits(self.model.weigh(tokens) if learned else tokens, tags)
         stored = [_unpack(hit.payload) for hit in hits]
         scores = np.array([hit.score for hit in hits], np.float32)
-        if learned:
+        if hits and learned:
             scores = ranking.rescore(self.model, tokens, [text for _, text, _ in stored], scores)
-        if self.embedder is not None:
+        if hits and self.embedder is not None:
             scores = self._by_meaning(query, [vector for _, _, vector in stored], scores)
+        if hits and (learned or self.embedder is not None):
+            # on a scale from 0 to 1, where the engine's own begins at 0 too
+            scores = (scores - scores.min()) / (float(np.ptp(scores)) or 1.0)
         order = np.argsort(-scores, kind="stable")[:limit]
-        return [Found(*hits[at].key.split(":", 1), float(scores[at]), tuple(stored[at][0])) for at in order]
+        return [_found(hits[at], stored[at][0], float(scores[at])) for at in order]
+
+    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]]) -> list[Hit]:
+        """The candidates by the engine's own order."""
+        return self.index.search(query_terms(self.index, tokens), limit=CANDIDATES, tags=tags)
+
+    def alike(self, text: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
+        """The documents whose words and terms are most like a text's, itself among them; nothing in it is corrected."""
+        text = text[:MAX_QUERY]
+        tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
+        hits = self._hits(dict.fromkeys(tokens, 1.0), tags)[:limit]
+        return [_found(hit, _unpack(hit.payload)[0], hit.score) for hit in hits]
 
     def _vector(self, document: Document) -> bytes:
         if self.embedder is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yidian.search.dense import Embedder
 from yidian.zh.grams import grams
 from yidian.zh.normalise import normalise
 
@@ -226,6 +227,7 @@ def evaluate(
     *,
     folder: Path,
     run: Path | None = None,
+    embedder: Embedder | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> dict:
     """As `judge`, for the site's own engine over the corpus, indexed in an empty folder; BadInput.
@@ -248,7 +250,7 @@ def evaluate(
         learned = json.loads(model.report)
     progress("建索引")
     began = time.process_time()
-    engine = Engine(backends.create(folder / "index"), model=model)
+    engine = Engine(backends.create(folder / "index"), model=model, embedder=embedder)
     with engine.index.writer(256_000_000) as writer:
         for key, text in texts.items():
             engine.write(writer, Document("answer", key, (), text))

@@ -24,12 +24,14 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from yidian.search import backends
+from yidian.search import backends, ranking
 from yidian.search.backends import IndexBusy, IndexDamaged
+from yidian.search.dense import Embedder, EmbedderUnavailable, embedder
 from yidian.search.documents import key_of
 from yidian.search.engine import Engine
 from yidian.search.lexicon import Lexicon, Term
 from yidian.search.models import IndexRequest, IndexState
+from yidian.search.ranking import Model
 from yidian.search.spelling import Speller
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,18 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 # Changes brought into the index at once: about a second of work.
 BATCH = 2_000
-BUILD_MEMORY = 256_000_000  # bytes of postings in memory; less makes more segments and more merging
+
+
+@lru_cache(maxsize=1)
+def _embedder() -> Embedder | None:
+    """What makes vectors of texts on this site, if anything; a model is read once a process."""
+    try:
+        return embedder(
+            settings.YIDIAN_EMBEDDER, key=settings.YIDIAN_EMBEDDER_KEY, model=settings.YIDIAN_EMBEDDER_MODEL
+        )
+    except (EmbedderUnavailable, ValueError) as error:
+        logger.warning("检索没有用向量：%s", error)
+        return None
 
 
 class NotReady(Exception):
@@ -52,15 +65,15 @@ class Library:
         self.folder, self.backend = folder, backend
         self._lock = threading.Lock()
         self._opened: tuple[str, Engine] | None = None
-        self._seen: tuple[int, int] = (0, 0)
-        self._terms = 0
+        self._seen: tuple[int, ...] = ()
+        self._read_with: tuple[int, ...] = ()
 
     # reading
 
     def engine(self) -> Engine:
         """The index in use with all that is committed to it; NotReady when there is none."""
         try:
-            seen = (_changed(self.folder / "current"), _changed(self._meta))
+            seen = self._state()
         except OSError as error:
             raise NotReady("还没有索引") from error
         if self._opened is not None and seen == self._seen:
@@ -68,11 +81,20 @@ class Library:
         with self._lock:
             try:
                 self._open()
-                self._seen = (_changed(self.folder / "current"), _changed(self._meta))
+                self._seen = self._state()
                 return self._opened[1]
             except (OSError, IndexDamaged) as error:
                 self._opened = None
                 raise NotReady("索引正在重建") from error
+
+    def _state(self) -> tuple[int, ...]:
+        """What changes when the index, or what it is read with, changes."""
+        return _changed(self.folder / "current"), _changed(self._meta), _changed_or_absent(self.model_path)
+
+    @property
+    def model_path(self) -> Path:
+        """Where what was learned from the site's own questions is kept, whatever index is in use."""
+        return self.folder / "model.npz"
 
     @property
     def _meta(self) -> Path:
@@ -85,11 +107,11 @@ class Library:
         name = self.current()
         if not name:
             raise IndexDamaged("没有索引")
-        terms = _changed(self.folder / name / "terms.json")
-        if self._opened is not None and self._opened[0] == name and terms == self._terms:
+        read_with = _changed(self.folder / name / "terms.json"), _changed_or_absent(self.model_path)
+        if self._opened is not None and self._opened[0] == name and read_with == self._read_with:
             self._opened[1].index.refresh()
             return
-        self._terms = terms
+        self._read_with = read_with
         self._opened = name, self._engine(name)
 
     def _engine(self, name: str) -> Engine:
@@ -102,7 +124,16 @@ class Library:
             speller = Speller.load(folder / "spelling")
         except (OSError, ValueError) as error:
             raise IndexDamaged("拼写统计读不了") from error
-        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller)
+        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller, self._model(), _embedder())
+
+    def _model(self) -> Model | None:
+        try:
+            return ranking.load(self.model_path)
+        except FileNotFoundError:
+            return None
+        except (ranking.ModelDamaged, OSError):
+            logger.warning("学到的排序读不了，没有用上；请再运行一次 yidian search train")
+            return None
 
     def current(self) -> str:
         """The name of the generation in use, empty when there is none."""
@@ -171,10 +202,12 @@ class Library:
                 writer.commit()
             applied = IndexRequest.objects.filter(pk__in=[request.pk for request in requests])
             # after the commit of the index: seeing a change twice does no harm, forgetting one does
-            if keep:
-                applied.update(generation=name)
-            else:
-                applied.delete()
+            with transaction.atomic():
+                import_module(settings.YIDIAN_INDEXED).indexed(wanted | more)
+                if keep:
+                    applied.update(generation=name)
+                else:
+                    applied.delete()
             done += len(requests)
         return done
 
@@ -210,7 +243,7 @@ class Library:
             with _locked(self.folder / "write.lock", wait=True):
                 pass
             lexicon = Lexicon(_source().terms())
-            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon)
+            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon, embedder=_embedder())
             _replace(self.folder / name / "terms.json", _as_json(lexicon))
             count = 0
 
@@ -225,7 +258,7 @@ class Library:
                     count += len(batch)
 
             names = [name for term in lexicon.terms.values() for name in (term.name, *term.alternate_names)]
-            with engine.index.writer(BUILD_MEMORY) as writer:
+            with engine.index.writer(backends.BUILD_MEMORY) as writer:
                 Speller.build(written(writer), names).save(self.folder / name / "spelling")
                 writer.commit()
             with _locked(self.folder / "write.lock", wait=True):
@@ -256,7 +289,7 @@ def library() -> Library:
     return _library(settings.YIDIAN_DATA / "search", settings.YIDIAN_SEARCH)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _library(folder: Path, backend: str) -> Library:
     return Library(folder, backend)
 
@@ -276,6 +309,13 @@ def _as_json(lexicon: Lexicon) -> str:
 
 def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
+
+
+def _changed_or_absent(path: Path) -> int:
+    try:
+        return _changed(path)
+    except OSError:
+        return 0
 
 
 def _replace(path: Path, text: str) -> None:

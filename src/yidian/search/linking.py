@@ -5,7 +5,7 @@ from collections import Counter
 from functools import lru_cache
 from math import log, sqrt
 
-from yidian.search.lexicon import Lexicon
+from yidian.search.lexicon import Lexicon, Mention
 from yidian.search.spelling import Speller
 from yidian.search.understanding import SHORT_QUERY, understand
 from yidian.zh.aligned import align
@@ -16,6 +16,8 @@ _BETWEEN = re.compile(
     r"(?:老是|总是|一直|经常|常常|时常|有时候|有时|偶尔|突然|最近|特别|非常|十分|有点儿|有点|有些|一点|很|好|太|挺|真|又|老|总|都|还|就|也|在|会|得|了|着|的"
     r"|地|里面|里头|里|这里|那里|一阵阵|一阵|阵阵|隐隐作|隐隐|厉害|感觉|觉得|感到|老觉得|不停|不断|动不动|反复|越来越|左边|右边|左侧|右侧|左|右)+"
 )
+# What a complaint is of, not the complaint.
+_WHERE_AND_WHO = ("body_part", "population")
 # Characters that mean the same of a complaint; both sides are written with the first of them.
 _SAME = str.maketrans("疼酸烧泻腹脚干长", "痛痠热拉肚足燥生")
 
@@ -33,12 +35,17 @@ def link(query: str, lexicon: Lexicon, speller: Speller, limit: int = 10) -> lis
     def give(slug: str, score: float) -> None:
         scores[slug] = max(scores.get(slug, 0.0), score)
 
-    for mention in understood.mentions:
-        sure = {"inside": 0.75, "typo": 0.9, "pinyin": 0.9}.get(mention.how, 1.0)
-        give(mention.slug, (sure if mention.category != "body_part" else 0.6) - 0.05 / (mention.end - mention.start))
+    def give_all(mentions: list[Mention], sure: float) -> None:
+        for mention in mentions:
+            least = 0.6 if mention.category in _WHERE_AND_WHO else 0.75 if mention.how == "inside" else 1.0
+            give(mention.slug, sure * least - 0.05 / (mention.end - mention.start))
+
+    give_all([mention for mention in understood.mentions if mention.how not in ("typo", "pinyin")], 1.0)
+    for rank, rewrite in enumerate(understood.rewrites):
+        give_all(lexicon.find(rewrite.text), 0.9 - 0.02 * rank)
     for text in _simpler(understood.content, lexicon):
         for mention in lexicon.find(text):
-            give(mention.slug, 0.8 if mention.category != "body_part" else 0.5)
+            give(mention.slug, 0.8 if mention.category not in _WHERE_AND_WHO else 0.5)
     texts = [understood.content, *(rewrite.text for rewrite in understood.rewrites)]
     for text in texts:
         for slug, likeness in similar(text[:SHORT_QUERY], lexicon, limit):

@@ -2,15 +2,14 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from functools import lru_cache
-from itertools import pairwise
-from math import log
+from itertools import accumulate, islice, pairwise, product
+from math import log, prod
 from typing import NamedTuple
 
 from yidian.search.bigrams import Bigrams, hear
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
-from yidian.zh.pinyin import initials, is_syllable, split_syllables, syllables_from
+from yidian.zh.pinyin import initials, is_syllable, readings, split_syllables, syllables_from
 
 # Longer stretches of letters are not read as pinyin: nobody types more without choosing characters.
 MAX_LETTERS = 60
@@ -19,6 +18,11 @@ MAX_NAMES = 60_000
 MAX_NAME_LENGTH = 20
 # Ways to cut letters into syllables and initials that are followed. `xiaotuicj` has 6 that begin a name.
 _MAX_WAYS = 400
+_BETWEEN_WORDS = 1.5
+# Characters of a sound that are tried where no text has the pair.
+_COMMON = 12
+# Ways to read a name that are kept; more have only names with several rare characters.
+_MAX_KEYS = 8
 _STARTS_NO_SYLLABLE = frozenset("iuv")
 
 
@@ -41,7 +45,7 @@ class Names:
         forms = dict.fromkeys("".join(run for run, _ in runs(align(name).form)) for name in names)
         short = [name for name in forms if 1 < len(name) <= MAX_NAME_LENGTH and not name.isascii()]
         kept = sorted(short, key=lambda name: (len(name), name))[:MAX_NAMES]
-        keyed = sorted((initials(name).replace("l", "n"), name) for name in kept)
+        keyed = sorted((key, name) for name in kept for key in _keys(name))
         return cls([key for key, _ in keyed], [name for _, name in keyed])
 
     def typed(self, letters: str, bigrams: Bigrams) -> list[Reading]:
@@ -53,11 +57,8 @@ class Names:
                 cost = _cost(units, name, bigrams)
                 if cost is not None and cost < best.get(name, 9.0):
                     best[name] = cost
-        known = {
-            name: (cost, -min(map(lambda p: bigrams.pair(*p), pairwise(name)), default=0))
-            for name, cost in best.items()
-        }
-        ranked = sorted(known, key=lambda name: (round(known[name][0], 2), known[name][1], name))[:10]
+        common = {name: min((bigrams.pair(*pair) for pair in pairwise(name)), default=0) for name in best}
+        ranked = sorted(best, key=lambda name: (round(best[name], 2), -common[name], name))[:10]
         return [Reading(name, 1 - best[name]) for name in ranked]
 
     def _ways(self, letters: str) -> list[tuple[list[str], int, int]]:
@@ -82,6 +83,14 @@ class Names:
         return found
 
 
+def _keys(name: str) -> set[str]:
+    """The initials of a name, by each reading of its characters: 颈椎 is typed jz, whatever dictionaries say of 椎."""
+    usual = initials(name).replace("l", "n")
+    letters = [sorted({hear(one)[0] for one in readings(char)[:2]}) or [char] for char in name]
+    ways = prod(map(len, letters))
+    return {usual} | ({"".join(way) for way in product(*letters)} if ways <= _MAX_KEYS else set())
+
+
 def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = "") -> list[Reading]:
     """The likeliest text for words of typed pinyin; `before`, `after`: the Han beside it.
 
@@ -91,11 +100,9 @@ def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = ""
     if sum(map(len, letters)) > MAX_LETTERS:
         return []
     joined = "".join(letters)
-    walls = set()
-    at = 0
-    for word in letters[:-1]:
-        at += len(word)
-        walls.add(at)
+    walls = set(accumulate(map(len, letters[:-1])))
+    # Who sets every syllable apart says nothing about words.
+    between = _BETWEEN_WORDS if not all(map(is_syllable, letters)) else 0.0
     # For each place, by the sound before it: for each last character the score, the text, the number of familiar pairs.
     reached: dict[int, dict[str, dict[str, tuple[float, str, int]]]] = {0: {"": {"": (0.0, "", 0)}}}
     if before:
@@ -104,7 +111,7 @@ def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = ""
         if start in reached:
             for syllable, length, price in _syllables(joined, start, walls):
                 into = reached.setdefault(start + length, {}).setdefault(hear(syllable), {})
-                _step(reached[start], syllable, price, into, bigrams)
+                _step(reached[start], syllable, price, between * (start in walls), into, bigrams)
     best: dict[str, tuple[float, int]] = {}
     for ends in reached.get(len(joined), {}).values():
         for char, (score, text, known) in ends.items():
@@ -127,25 +134,25 @@ def _only_initials(word: str) -> bool:
     return not any(vowel in word for vowel in "aeiouv")
 
 
-def _step(held, syllable: str, price: float, into: dict, bigrams: Bigrams) -> None:
-    """Lengthen every text that ends here by the characters that sound so."""
+def _step(held, syllable: str, price: float, between: float, into: dict, bigrams: Bigrams) -> None:
+    """Lengthen every text that ends here by the characters that sound so.
+
+    `between` is taken from a pair of neighbours and given to a new beginning, where the reader set words apart.
+    """
     heard = hear(syllable)
-    strange: dict[str, float] = {}
+    spelt = bigrams.spelt(syllable)
     for heard_before, ends in held.items():
-        for before, char, count in bigrams.beside(heard_before, heard):
-            if before not in ends:
-                continue
+        following = bigrams.beside(heard_before, heard)
+        for before in ends.keys() & following.keys():
             score, text, known = ends[before]
-            if char not in strange:
-                strange[char] = _strangeness(bigrams, char, syllable)
-            score += price + log(count / bigrams.count_of[before]) - strange[char]
-            if char not in into or score > into[char][0]:
-                into[char] = (score, text + char, known + 1)
+            for char, share in following[before]:
+                reached = score + price + share - between - spelt[char][1]
+                if char not in into or (reached, text) > into[char][:2]:
+                    into[char] = (reached, text + char, known + 1)
     # A beginning, or a pair that no text has: after the best text one of the commonest characters.
     score, text, known = max(end for ends in held.values() for end in ends.values())
-    chars = bigrams.by_sound.get(heard, ())
-    for char in chars[:12] if text else chars:
-        reached = score + price + bigrams.log_share(char) - 3 * bool(text) - _strangeness(bigrams, char, syllable)
+    for char, (share, strangeness) in islice(spelt.items(), _COMMON if text and not between else None):
+        reached = score + price + share - (3 - between) * bool(text) - strangeness
         if char not in into or reached > into[char][0]:
             into[char] = (reached, text + char, known)
 
@@ -155,14 +162,6 @@ def _log_pair(bigrams: Bigrams, first: str, second: str) -> float:
     return log(count / bigrams.count_of[first]) if count else bigrams.log_share(second) - 3
 
 
-def _strangeness(bigrams: Bigrams, char: str, syllable: str) -> float:
-    """The price of a syllable that is not quite the character's: another tongue's zh or -ng, a rare reading."""
-    known = bigrams.readings[char]
-    if syllable in known:
-        return 1.0 * known.index(syllable)
-    return 4.0 if all(reading[0] != syllable[0] for reading in known) else 2.0
-
-
 def _syllables(letters: str, at: int, walls: set[int]) -> list[tuple[str, int, float]]:
     """The syllables that can stand here, with their length in letters and a price for being unfinished."""
     wall = min((wall for wall in walls if wall > at), default=len(letters))
@@ -170,18 +169,13 @@ def _syllables(letters: str, at: int, walls: set[int]) -> list[tuple[str, int, f
         (letters[at:end], end - at, 0.0) for end in range(at + 1, min(at + 6, wall) + 1) if is_syllable(letters[at:end])
     ]
     rest = letters[at:wall]
-    if wall == len(letters) and len(rest) < 6:
-        found += [(syllable, len(rest), -1.5) for syllable in _beginning(rest) if syllable != rest]
+    if wall == len(letters) and len(rest) < 6 and not is_syllable(rest):
+        found += [(syllable, len(rest), -1.5) for syllable in syllables_from(rest)]
     return found
 
 
-@lru_cache(maxsize=2_000)  # fewer beginnings of syllables exist
-def _beginning(letters: str) -> list[str]:
-    return syllables_from(letters)
-
-
 def _units(letters: str, at: int) -> list[str]:
-    """What can stand for one character of a name: itself, an initial or a whole syllable; the longest is tried first."""
+    """What can stand for one character of a name: itself, an initial, a whole syllable; the longest comes last."""
     char = letters[at]
     if not char.isascii():
         return [char]
@@ -202,7 +196,10 @@ def _cost(units: list[str], name: str, bigrams: Bigrams) -> float | None:
     total = 0.0
     for unit, char in zip(units, name, strict=False):
         known = bigrams.readings.get(char, ())
-        if unit == char or unit in known:
+        if unit == char:
+            continue
+        if unit in known:
+            total += 0.1 * known.index(unit)
             continue
         if not unit.isascii() or not known:
             return None

@@ -228,8 +228,13 @@ YIDIAN_PAGE_EXISTS = "yidian.web.queries.page_exists"
 YIDIAN_PREVIEW = "yidian.web.preview.render"
 # the search engine, whether editors see what it found nothing for, and what tells it of everything public
 YIDIAN_SEARCH = os.environ.get("YIDIAN_SEARCH", "tantivy")
+YIDIAN_EMBEDDER = os.environ.get("YIDIAN_EMBEDDER", "")
+YIDIAN_EMBEDDER_KEY = os.environ.get("YIDIAN_EMBEDDER_KEY", "")
+YIDIAN_EMBEDDER_MODEL = os.environ.get("YIDIAN_EMBEDDER_MODEL", "")
 YIDIAN_UNANSWERED = _flag("YIDIAN_UNANSWERED", "on")
 YIDIAN_SEARCHED = "yidian.editorial.searchable"
+# what is told of each change once the index has it: `indexed(changes)`
+YIDIAN_INDEXED = "yidian.related.upkeep"
 
 # Nothing that a reader types reaches a log: request paths and queries are left out, errors keep their traceback.
 LOGGING = {

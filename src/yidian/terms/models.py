@@ -109,19 +109,12 @@ class SynonymGroup(Publishable):
 
     def words(self) -> list[str]:
         """The standard term and then the others, as written."""
-        return [self.name, *self.searchable_names()]
+        return [word for word in (self.name, *self.searchable_names()) if word]
 
     def clean(self):
-        super().clean()
-        forms: dict[str, str] = {}
-        for word in self.words():
-            form = match_form(word)
-            if form in forms:
-                raise ValidationError({"alternate_names": f"“{word}”和“{forms[form]}”算同一个写法，请留下一个。"})
-            forms[form] = word
-        if len(forms) < 2:
-            raise ValidationError({"alternate_names": "至少再写一个和标准词意思相同的词。"})
-        having = models.Q()
+        self.clean_alone()
+        forms = {match_form(word): word for word in self.words()}
+        having = models.Q(pk__in=[])
         for form in forms:
             having |= models.Q(matched__contains=f"\n{form}\n")
         other = type(self).objects.filter(having).exclude(slug=self.slug).first()
@@ -129,6 +122,16 @@ class SynonymGroup(Publishable):
             word = next(word for form, word in forms.items() if f"\n{form}\n" in other.matched)
             field = "name" if word == self.name else "alternate_names"
             raise ValidationError({field: taken_message(word, other.name, other.slug)})
+
+    def clean_alone(self):
+        """What can be refused without a look at the other groups."""
+        super().clean()
+        forms: dict[str, str] = {}
+        for word in self.words():
+            form = match_form(word)
+            if form in forms:
+                raise ValidationError({"alternate_names": f"“{word}”和“{forms[form]}”算同一个写法，请留下一个。"})
+            forms[form] = word
 
     def save(self, *args, **kwargs):
         self.matched = "\n".join(["", *map(match_form, self.words()), ""])

@@ -49,6 +49,7 @@ class SynonymGroupViewSet(ContentViewSet):
     model = SynonymGroup
     icon = "link"
     columns = ("category",)
+    search_fields = ["name", "alternate_names", "slug"]
     filterset_class = SynonymGroupFilterSet
     tabs = (
         (

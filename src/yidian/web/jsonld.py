@@ -58,6 +58,8 @@ def _organization(page: dict) -> dict:
 
 
 def _author(page: dict, person: dict | None) -> dict:
+    if person and person.get("elsewhere"):
+        return {"@type": "Organization", "name": person["name"]}
     if person is None:
         return {"@type": "Organization", "name": "医典编辑部", "url": page["origin"] + "/about/"}
     return _without_none(

@@ -4,7 +4,7 @@ import re
 from datetime import date
 from string import ascii_uppercase
 
-from django.db.models import Count, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 from markupsafe import Markup, escape
 
@@ -51,6 +51,7 @@ _ENTRY = (
     "review_due",
     "rendered",
     "last_published_at",
+    "origin",
     *_BYLINE,
 )
 _ABOUT = (
@@ -132,6 +133,11 @@ def preview_row(entry: Entry, rendered: dict) -> dict:
     return row
 
 
+def _elsewhere(origin: str) -> dict | None:
+    """Who stands in a byline when content came from elsewhere and names nobody: where it came from, not our editors."""
+    return {"name": origin, "url": None, "job_title": "", "demonstration": False, "elsewhere": True} if origin else None
+
+
 def _person(row: dict, role: str, prefix: str) -> dict | None:
     if not row[f"{role}__name"]:
         return None
@@ -204,7 +210,7 @@ def entry_shape(section: str, row: dict, prefix: str, localise) -> dict:
         "last_review_date": _iso(row["last_review_date"]),
         "review_due": _iso(row["review_due"]),
         "review_state": review_state(row["last_review_date"], row["review_due"]),
-        "author": _person(row, "author", prefix),
+        "author": _person(row, "author", prefix) or _elsewhere(row["origin"]),
         "reviewer": _person(row, "reviewer", prefix),
         "contents": [{"anchor": module["anchor"], "headline": module["headline"]} for module in modules],
         "keywords": (row.get("keywords") or "").split("\n") if row.get("keywords") else [],
@@ -265,6 +271,18 @@ def names(section: str, things, prefix: str, **more) -> list[dict]:
     ]
 
 
+def with_entries(parts):
+    """Parts of the body under which, or directly below which, something public is filed.
+
+    The vocabulary has more parts than there are pages about them, and a list must not lead to an empty page.
+    """
+    filed = Q()
+    for model in ENTRIES.values():
+        for there in ("body_parts", "body_parts__broader"):
+            filed |= Q(Exists(model.objects.public().filter(**{there: OuterRef("pk")})))
+    return parts.filter(filed)
+
+
 def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[dict] | None:
     """Who gave the public answers to a question, with the blocks of its public form, the editors' own first.
 
@@ -275,6 +293,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "slug",
         "date_created",
         "date_modified",
+        "origin",
         "author_job_title",
         "author__name",
         "author__slug",
@@ -287,7 +306,9 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
         "author_hospital__live",
     )
     found = Answer.objects.public().filter(question=question_id).values(*fields)
-    ordered = sorted(found, key=lambda row: (row["author__name"] is not None, -row["date_created"].toordinal()))
+    ordered = sorted(
+        found, key=lambda row: (bool(row["author__name"] or row["origin"]), -row["date_created"].toordinal())
+    )
     if any(str(row["pk"]) not in blocks for row in ordered):
         return None
     shown = []
@@ -301,7 +322,7 @@ def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[d
                 "grade": row["author_hospital__hospital_grade"],
                 "demonstration": row["author_hospital__demonstration"],
             }
-        author = None
+        author = _elsewhere(row["origin"])
         if row["author__name"]:
             author = {
                 "name": row["author__name"],

@@ -11,7 +11,7 @@ from yidian.search.ask import Answered, Result, ask
 from yidian.search.engine import CANDIDATES
 from yidian.search.find import suggest
 from yidian.search.snippets import marks
-from yidian.web import queries
+from yidian.web import queries, red_flags
 from yidian.web.faults import read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
@@ -21,6 +21,7 @@ TOGETHER = 30
 IN_A_GROUP = 4
 # What people paste is answered; the page shows no more of it than fits the box again.
 MAX_SHOWN = 500
+MAX_ASKED = 5_000  # characters; half a second of CPU for the worst of them, a few pages of a story
 MAX_PAGES = CANDIDATES // queries.PAGE_SIZE + 1
 SUGGESTIONS = 8
 # More choices than this to narrow by help nobody.
@@ -37,7 +38,7 @@ _SECTIONS = {kind: section for section, kind in _KINDS.items()}
 def search(request, hant: bool = False):
     """At most 21 queries, whatever the library's size; never in the page cache, since what was typed is health data."""
     prefix = HANT_PREFIX if hant else ""
-    q = clean_text(request.GET.get("q", "")).strip()
+    q = clean_text(request.GET.get("q", "")[:MAX_ASKED]).strip()
     section = request.GET.get("kind", "")
     section = section if section in _KINDS else ""
     chosen = {word: slug for word in FILTERS if (slug := request.GET.get(word, "")) and queries.is_slug(slug)}
@@ -56,7 +57,7 @@ def search(request, hant: bool = False):
     )
 
     if answered.ready and q and not answered.answerable and not section and not chosen:
-        unanswered.note(answered.understood.content if answered.understood else q)
+        unanswered.note(answered.understood.content if answered.understood else q, q)
 
     def address(**changes) -> str:
         asked = {"q": q[:MAX_SHOWN], "kind": section, **chosen, **changes}
@@ -79,6 +80,7 @@ def search(request, hant: bool = False):
         q=q[:MAX_SHOWN],
         q_short=_short(q),
         answered=answered,
+        red_flags=red_flags.cards(q),
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
         meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],

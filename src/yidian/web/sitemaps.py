@@ -5,6 +5,7 @@ from xml.sax.saxutils import escape
 from django.http import Http404, HttpResponse
 
 from yidian.evidence.models import Claim
+from yidian.selftests.library import self_tests
 from yidian.web import queries
 from yidian.web.faults import read_only
 from yidian.web.pages import HANT_PREFIX, address
@@ -54,7 +55,9 @@ def section(request, section: str, number: str) -> HttpResponse:
     if section == "pages":
         if int(number):
             raise Http404
-        urls = [_url(path, None) for path in (*STATIC_PAGES, *(f"/{each}/" for each in _MODELS if each != "claims"))]
+        lists = (f"/{each}/" for each in _MODELS if each != "claims")
+        tests = ("/self-tests/", *(test.url for test in self_tests().values()))
+        urls = [_url(path, None) for path in (*STATIC_PAGES, *lists, *tests)]
     elif section in _MODELS:
         model, start = _MODELS[section], int(number) * IDS_A_FILE
         dated = section in queries.ENTRIES

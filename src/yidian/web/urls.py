@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from yidian.web import assets, feeds, searching, sitemaps, views
+from yidian.web import assets, feeds, searching, self_tests, sitemaps, views
 
 _SLUG = r"(?P<slug>[a-z0-9][a-z0-9-]{0,99})"
 _ENTRIES = r"(?P<section>conditions|articles|questions|guides)"
@@ -22,6 +22,8 @@ localised = [
     re_path(rf"^body-parts/{_SLUG}/$", views.body_part),
     re_path(rf"^populations/{_SLUG}/$", views.population),
     re_path(rf"^claims/{_SLUG}/$", views.claim),
+    path("self-tests/", self_tests.listing),
+    re_path(rf"^self-tests/{_SLUG}/$", self_tests.self_test),
     path("search", searching.search),
     path("search/", searching.search),
     path("search/suggestions", searching.suggestions),

@@ -19,8 +19,10 @@ from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.richtext import clean_text, is_local_path
 from yidian.readership.models import most_viewed
 from yidian.related.reading import further_reading, question_cards
+from yidian.selftests.library import about as self_tests_about
+from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
-from yidian.web import jsonld, queries
+from yidian.web import jsonld, queries, red_flags, self_tests
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 
@@ -59,7 +61,17 @@ def _entry_page(section: str, slug: str, hant: bool, row: dict | None = None):
     for role in ("author", "reviewer"):
         if row[f"{role}__slug"]:
             tags.append(f"doctor:{row[f'{role}__slug']}")
+    # what a page is about, for the self-tests beside it; the page of a condition is about itself
+    subject = row["slug"] if section == "conditions" else row.get("about__slug")
+    page["self_tests"] = [self_tests.row(test, prefix) for test in self_tests_about(subject)]
     return row, entry, about, page, tags
+
+
+def _further_reading(kind: str, pk: int, condition_id: int | None, prefix: str, tags: list[str]) -> list[dict]:
+    """The cards at the foot of an entry's page; the page is dropped from the cache with any of them."""
+    cards = further_reading(kind, pk, condition_id, prefix=prefix)
+    tags += [card["tag"] for card in cards]
+    return cards
 
 
 def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
@@ -77,7 +89,7 @@ def article_page(section: str, slug: str, hant: bool, row: dict | None = None) -
         condition=about,
         guides=beside["guides"],
         also=beside["articles"],
-        related=further_reading(condition_id, prefix=prefix),
+        related=_further_reading("article", row["pk"], condition_id, prefix, tags),
     )
 
 
@@ -97,7 +109,7 @@ def condition_page(section: str, slug: str, hant: bool, row: dict | None = None)
         tags,
         entry=entry,
         **queries.beside(pk, prefix),
-        questions=further_reading(pk, prefix=prefix),
+        related=_further_reading("condition", pk, pk, prefix, tags),
         broader=broader,
         narrower=queries.names("conditions", Condition.objects.filter(broader=pk), prefix),
     )
@@ -121,9 +133,10 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         tags,
         entry=entry,
         answers=answers,
+        red_flags=red_flags.cards(f"{row['name']}。{row['detail']}"),
         condition=about,
         guides=queries.beside(condition_id, prefix)["guides"],
-        related=further_reading(condition_id, but_not=row["pk"], prefix=prefix),
+        related=_further_reading("question", row["pk"], condition_id, prefix, tags),
     )
 
 
@@ -145,7 +158,7 @@ def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> 
         contraindications=entry["contraindications"],
         condition=about,
         also=queries.beside(condition_id, prefix)["articles"],
-        related=further_reading(condition_id, prefix=prefix),
+        related=_further_reading("guide", row["pk"], condition_id, prefix, tags),
     )
 
 
@@ -451,7 +464,7 @@ def home(request, hant: bool = False):
         "home.html",
         page,
         tags,
-        body_parts=queries.names("body-parts", BodyPart.objects.all(), prefix, fields=("region",)),
+        body_parts=queries.names("body-parts", queries.with_entries(BodyPart.objects), prefix, fields=("region",)),
         departments=queries.names("departments", Department.objects.all(), prefix),
         populations=queries.names("populations", Population.objects.all(), prefix),
         letters=[
@@ -462,6 +475,7 @@ def home(request, hant: bool = False):
         recently_label=_("最近审核") if reviewed else _("最近发布"),
         most_read=queries.most_read(most_viewed, prefix),
         guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        self_tests=[self_tests.row(test, prefix) for test in every_self_test().values()],
         featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
     )
 

@@ -1,6 +1,7 @@
 """Pinyin without tones: for addresses, the A–Z and finding by sound."""
 
 import re
+from bisect import bisect_left
 from functools import cache, lru_cache
 
 from yidian.zh.grams import runs
@@ -8,7 +9,7 @@ from yidian.zh.normalise import normalise
 
 # Characters with one reading in medical text, whatever phrase they stand in: a reader who types 血 by its
 # sound types xue, also where dictionaries give xie (吐血, 便血).
-_ALWAYS = {"血": "xue", "肋": "lei", "黏": "nian"}
+_ALWAYS = {"血": "xue", "肋": "lei", "黏": "nian", "椎": "zhui"}
 
 # Words that pypinyin reads wrongly, or reads as their everyday homograph.
 _PHRASES = {
@@ -76,6 +77,7 @@ _SYLLABLES = frozenset(
         """,
     )
 )
+_IN_ORDER = tuple(sorted(_SYLLABLES))
 _LONGEST_SYLLABLE = 6  # zhuang
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -188,7 +190,8 @@ def is_syllable(letters: str) -> bool:
 
 def syllables_from(beginning: str) -> list[str]:
     """The syllables that begin so, in order of the alphabet."""
-    return sorted(syllable for syllable in _SYLLABLES if syllable.startswith(beginning))
+    low = bisect_left(_IN_ORDER, beginning)
+    return list(_IN_ORDER[low : bisect_left(_IN_ORDER, beginning + "{", low)])  # "{" comes after "z"
 
 
 def fold(syllable: str) -> str:

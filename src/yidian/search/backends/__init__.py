@@ -14,6 +14,7 @@ from typing import Protocol
 
 FIELDS = ("head", "body")
 NAMES = ("tantivy",)
+BUILD_MEMORY = 256_000_000  # bytes of postings held while an index is built; less makes more segments and more merging
 
 
 class IndexDamaged(Exception):

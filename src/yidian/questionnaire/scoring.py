@@ -1,0 +1,737 @@
+"""Scores, bands and red flags of a self-test: a closed set of operators on Decimal, written as data in its sidecar.
+
+A number that cannot be known is None and stays None through every operator; a condition that cannot be known is None
+and is neither fired nor excluded. 不确定 is an answer without a weight, so it never counts as 0.
+
+The same operators are in ``web/static/yidian/selftest.js``; tests hold the two to identical results.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal, DecimalException
+from typing import Any
+
+from yidian.questionnaire.enablement import enabled
+from yidian.questionnaire.items import Item, Questionnaire, parse_questionnaire
+from yidian.questionnaire.responses import ResponseItem, parse_response
+from yidian.questionnaire.values import Value
+
+LEVELS = ("self_care", "appointment", "same_day", "emergency", "emergency_call")
+# A rule that cannot be excluded asks for a doctor: today when the rule is an emergency, otherwise by appointment.
+_WHEN_UNKNOWN = {"emergency_call": "same_day", "emergency": "same_day"}
+UNSURE = "unsure"
+NUMERIC = {"decimal", "integer", "quantity"}
+_YES_NO = {True: "yes", False: "no"}
+# A change of answers is looked for among one answer, then two: three would be no small change, and cost seconds.
+_PAIRS_UP_TO = 20
+_STEPS_EACH_WAY = 60
+
+Answers = Mapping[str, tuple]
+
+
+class SidecarError(ValueError):
+    """A sidecar that does not say what to compute: the message names the place in it."""
+
+
+@dataclass(frozen=True)
+class Option:
+    code: str
+    display: str
+    weight: Decimal | None
+    system: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question of a self-test."""
+
+    link_id: str
+    text: str
+    type: str
+    options: tuple[Option, ...] = ()
+    unit: str = ""
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+
+    def option(self, code: str) -> Option | None:
+        return next((option for option in self.options if option.code == code), None)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """An item that is asked only when `conditions` hold and `parent` is asked."""
+
+    link_id: str
+    parent: str
+    any_of: bool
+    conditions: tuple[tuple[str, str, Any], ...]  # question, operator, and a code, a number or a bool
+
+
+@dataclass(frozen=True)
+class Form:
+    """A questionnaire and its sidecar, read once; what `outcome` works on."""
+
+    questionnaire: Mapping
+    sidecar: Mapping
+    asked: Mapping[str, Asked]
+    parsed: Questionnaire
+    gates: tuple["Gate", ...]  # items that depend on answers, or stand in such items, in document order
+    looks_at: Mapping[str, tuple[str, ...]]  # rule → the questions that it looks at
+    simple: bool  # no question repeats or waits for a later one, so that one pass over the gates decides
+
+
+@dataclass
+class _Sheet:
+    """One set of answers while it is scored."""
+
+    form: Form
+    answers: Answers
+    enabled: frozenset[str]
+    scores: dict[str, Decimal | None] = field(default_factory=dict)
+
+    def codes(self, link_id: str) -> tuple:
+        if link_id not in self.form.asked:
+            raise SidecarError(f"没有这一题：{link_id}")
+        return self.answers.get(link_id, ()) if link_id in self.enabled else ()
+
+
+# ---- reading ----
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        return None if value is None or isinstance(value, bool) else Decimal(str(value))
+    except DecimalException:
+        return None
+
+
+def _code(value: Value) -> str:
+    """What a choice is called in a sidecar: its code, or its plain value."""
+    return _YES_NO[value.content] if value.type == "boolean" else getattr(value.content, "code", str(value.content))
+
+
+def _limit(value: Value | None) -> Decimal | None:
+    content = getattr(value, "content", None)
+    return content if isinstance(content, Decimal) else _number(getattr(content, "value", content))
+
+
+def _asked(item: Item) -> Asked:
+    options = []
+    for option in item.options:
+        code, content = _code(option.value), option.value.content
+        display = getattr(content, "display", "") or code
+        options.append(Option(code, display, option.weight, getattr(content, "system", "")))
+    return Asked(
+        link_id=item.link_id,
+        text=item.text,
+        type=item.type,
+        options=tuple(options),
+        unit=item.unit.display if item.unit else "",
+        minimum=_limit(item.min_value),
+        maximum=_limit(item.max_value),
+    )
+
+
+def prepare(questionnaire: Mapping, sidecar: Mapping) -> Form:
+    """The two documents read once, for any number of answer sets."""
+    parsed = parse_questionnaire(questionnaire)
+    asked = {item.link_id: _asked(item) for item in parsed.walk() if item.type not in {"group", "display"}}
+    gates, simple = _gates(parsed)
+    looks_at = {rule["id"]: tuple(_link_ids(rule["when"])) for rule in sidecar.get("red_flags", ())}
+    return Form(questionnaire, sidecar, asked, parsed, gates, looks_at, simple)
+
+
+def _gates(parsed: Questionnaire) -> tuple[tuple[Gate, ...], bool]:
+    """What decides which questions are asked, and whether the quick way of `asked_ids` may decide it."""
+    found: list[Gate] = []
+    seen: set[str] = set()
+    simple = True
+
+    def walk(items: Iterable[Item], parent: str) -> None:
+        nonlocal simple
+        for item in items:
+            simple &= not item.repeats and item.link_id not in seen
+            seen.add(item.link_id)
+            conditions = []
+            for each in item.enable_when:
+                wanted = _given(each.answer) if each.answer else None
+                if each.operator == "exists" and each.answer:
+                    wanted = each.answer.content
+                simple &= wanted is not None and each.question in seen and each.question != item.link_id
+                conditions.append((each.question, each.operator, wanted))
+            if conditions or parent:
+                found.append(Gate(item.link_id, parent, item.enable_behavior == "any", tuple(conditions)))
+            walk(item.items, item.link_id if conditions or parent else "")
+
+    walk(parsed.items, "")
+    return tuple(found), simple
+
+
+def asked_ids(form: Form, answers: Answers) -> frozenset[str]:
+    """The questions that are asked: `enablement.enabled`, in one pass where the questionnaire allows it."""
+    if not form.gates:
+        return frozenset(form.asked)
+    if not form.simple:
+        return enabled(form.parsed, parse_response(response_of(form, answers))) & form.asked.keys()
+    closed: set[str] = set()
+    for gate in form.gates:
+        held = [
+            _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
+            for question, operator, wanted in gate.conditions
+        ]
+        if gate.parent in closed or (held and not (any(held) if gate.any_of else all(held))):
+            closed.add(gate.link_id)
+    return frozenset(form.asked.keys() - closed)
+
+
+def _meets(given: tuple, operator: str, wanted: Any) -> bool:
+    if operator == "exists":
+        return bool(given) is wanted
+    if operator == "!=":
+        return wanted not in given
+    if operator == "=":
+        return wanted in given
+    compared = _COMPARISONS[operator]
+    return any(isinstance(each, Decimal) and isinstance(wanted, Decimal) and compared(each, wanted) for each in given)
+
+
+def answers_of(response: Any) -> dict[str, tuple]:
+    """linkId → what was answered there: codes of choices, Decimals; unanswered questions are absent. Never raises."""
+    return _answers_in(parse_response(response).items)
+
+
+def _answers_in(items: Iterable[ResponseItem]) -> dict[str, tuple]:
+    found: dict[str, tuple] = {}
+    for item in items:
+        for answer in item.answers:
+            given = _given(answer.value) if answer.value else None
+            if given is not None and given != "":
+                found[item.link_id] = (*found.get(item.link_id, ()), given)
+            found |= _answers_in(answer.items)
+        found |= _answers_in(item.items)
+    return found
+
+
+def _given(value: Value) -> Decimal | str | None:
+    if value.type in {"decimal", "integer"}:
+        return _number(value.content)
+    return value.content.value if value.type == "Quantity" else _code(value)
+
+
+def screens(form: Form, answers: Answers) -> list[tuple[str, list[str]]]:
+    """What is asked together: the text of each group at the top and its questions, other questions one by one."""
+    shown = asked_ids(form, answers)
+    found = []
+    for item in form.parsed.items:
+        asked = [each for each in _questions_in(item) if each in shown]
+        if asked:
+            found.append((item.text if item.items else "", asked))
+    return found
+
+
+def _questions_in(item: Item) -> Iterable[str]:
+    if item.type not in {"group", "display"}:
+        yield item.link_id
+    for each in item.items:
+        yield from _questions_in(each)
+
+
+def response_of(form: Form, answers: Answers) -> dict:
+    """A FHIR R4 QuestionnaireResponse holding `answers`, nested as the questionnaire is."""
+
+    def value(asked: Asked, given: Any) -> dict:
+        if isinstance(given, Decimal):
+            if asked.type == "integer":
+                return {"valueInteger": int(given)}
+            number = int(given) if given == given.to_integral_value() else float(given)
+            return {"valueQuantity": {"value": number}} if asked.type == "quantity" else {"valueDecimal": number}
+        option = asked.option(given)
+        coding = {"system": option.system, "code": given, "display": option.display} if option else {"code": given}
+        return {"valueCoding": {key: value for key, value in coding.items() if value}}
+
+    def branch(items) -> list[dict]:
+        made = []
+        for item in items or ():
+            children = branch(item.get("item"))
+            given = answers.get(item["linkId"], ())
+            asked = form.asked.get(item["linkId"])
+            shape = {"linkId": item["linkId"]} | ({"text": item["text"]} if "text" in item else {})
+            if asked and given:
+                answered = [value(asked, each) for each in given]
+                if children:
+                    answered[0]["item"] = children
+                made.append(shape | {"answer": answered})
+            elif children and not asked:
+                made.append(shape | {"item": children})
+        return made
+
+    response: dict = {"resourceType": "QuestionnaireResponse", "status": "completed"}
+    if url := form.questionnaire.get("url"):
+        response["questionnaire"] = url
+    if made := branch(form.questionnaire.get("item")):
+        response["item"] = made
+    return response
+
+
+# ---- operators ----
+
+
+def _value(sheet: _Sheet, link_id: str) -> Decimal | None:
+    given = sheet.codes(link_id)
+    return given[0] if len(given) == 1 and isinstance(given[0], Decimal) else None
+
+
+def _weight(sheet: _Sheet, link_id: str) -> Decimal | None:
+    weights = []
+    for code in sheet.codes(link_id):
+        option = sheet.form.asked[link_id].option(code) if isinstance(code, str) else None
+        weights.append(option.weight if option else None)
+    return None if not weights or None in weights else sum(weights, Decimal(0))
+
+
+def _every(sheet: _Sheet, expressions: list) -> list[Decimal] | None:
+    values = [number(sheet, expression) for expression in expressions]
+    return None if None in values else values
+
+
+def _sum(sheet: _Sheet, expressions: list) -> Decimal | None:
+    values = _every(sheet, expressions)
+    return None if values is None else sum(values, Decimal(0))
+
+
+def _weights(sheet: _Sheet, link_ids: list) -> Decimal | None:
+    return _sum(sheet, [{"weight": link_id} for link_id in link_ids])
+
+
+def _weighted_sum(sheet: _Sheet, terms: list) -> Decimal | None:
+    values = _every(sheet, [term["of"] for term in terms])
+    if values is None:
+        return None
+    return sum((Decimal(str(term["by"])) * value for term, value in zip(terms, values, strict=True)), Decimal(0))
+
+
+def _max(sheet: _Sheet, expressions: list) -> Decimal | None:
+    values = _every(sheet, expressions)
+    return max(values) if values else None
+
+
+def _min(sheet: _Sheet, expressions: list) -> Decimal | None:
+    values = _every(sheet, expressions)
+    return min(values) if values else None
+
+
+def _count_if(sheet: _Sheet, conditions: list) -> Decimal | None:
+    held = [holds(sheet, condition) for condition in conditions]
+    return None if None in held else Decimal(sum(held))
+
+
+def _lookup(sheet: _Sheet, table: Mapping) -> Decimal | None:
+    value = number(sheet, table["of"])
+    if value is None:
+        return None
+    for row in table["table"]:
+        if "below" not in row or value < Decimal(str(row["below"])):
+            return _number(row["gives"])
+    return None
+
+
+def _choose(sheet: _Sheet, choice: Mapping) -> Decimal | None:
+    given = sheet.codes(choice["by"])
+    if len(given) != 1 or given[0] not in choice["cases"]:
+        return None
+    return number(sheet, choice["cases"][given[0]])
+
+
+def _bmi(sheet: _Sheet, body: Mapping) -> Decimal | None:
+    kilograms, centimetres = number(sheet, body["kg"]), number(sheet, body["cm"])
+    if kilograms is None or not centimetres:
+        return None
+    # one decimal, because the national standard's limits have one: 23.9 is normal, 24.0 is not
+    return (kilograms * 10_000 / (centimetres * centimetres)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def _score(sheet: _Sheet, name: str) -> Decimal | None:
+    if name not in sheet.scores:
+        raise SidecarError(f"还没有算出 {name}：分数要先写后用")
+    return sheet.scores[name]
+
+
+NUMBERS: dict[str, Callable[[_Sheet, Any], Decimal | None]] = {
+    "value": _value,
+    "weight": _weight,
+    "weights": _weights,
+    "sum": _sum,
+    "weighted_sum": _weighted_sum,
+    "max": _max,
+    "min": _min,
+    "count_if": _count_if,
+    "lookup": _lookup,
+    "choose": _choose,
+    "bmi": _bmi,
+    "score": _score,
+}
+
+
+def number(sheet: _Sheet, expression: Any) -> Decimal | None:
+    """The value of a numeric expression; None when an answer that it needs is missing or 不确定."""
+    if not isinstance(expression, dict):
+        value = _number(expression)
+        if value is None:
+            raise SidecarError(f"不是数：{expression!r}")
+        return value
+    operator, argument = _single(expression)
+    if operator not in NUMBERS:
+        raise SidecarError(f"没有这个算法：{operator}")
+    return NUMBERS[operator](sheet, argument)
+
+
+def _single(expression: Mapping) -> tuple[str, Any]:
+    if len(expression) != 1:
+        raise SidecarError(f"一处只写一个算法：{sorted(expression)}")
+    return next(iter(expression.items()))
+
+
+def _is(sheet: _Sheet, pair: Mapping) -> bool | None:
+    link_id, code = _single(pair)
+    if link_id in sheet.form.asked and link_id not in sheet.enabled:
+        return False  # a question that does not apply
+    given = sheet.codes(link_id)
+    if code in given:
+        return True
+    return None if not given or UNSURE in given else False
+
+
+_COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    ">=": lambda a, b: a >= b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    "<": lambda a, b: a < b,
+    "=": lambda a, b: a == b,
+}
+
+
+def _compare(sheet: _Sheet, triple: list) -> bool | None:
+    left, sign, right = triple
+    if sign not in _COMPARISONS:
+        raise SidecarError(f"没有这个比较：{sign}")
+    a, b = number(sheet, left), number(sheet, right)
+    return None if a is None or b is None else _COMPARISONS[sign](a, b)
+
+
+def _all(sheet: _Sheet, conditions: list) -> bool | None:
+    held = [holds(sheet, condition) for condition in conditions]
+    return False if False in held else None if None in held else True
+
+
+def _any(sheet: _Sheet, conditions: list) -> bool | None:
+    held = [holds(sheet, condition) for condition in conditions]
+    return True if True in held else None if None in held else False
+
+
+def _not(sheet: _Sheet, condition: Mapping) -> bool | None:
+    held = holds(sheet, condition)
+    return None if held is None else not held
+
+
+def _at_least(sheet: _Sheet, counted: Mapping) -> bool | None:
+    held = [holds(sheet, condition) for condition in counted["of"]]
+    if held.count(True) >= counted["count"]:
+        return True
+    return None if held.count(True) + held.count(None) >= counted["count"] else False
+
+
+CONDITIONS: dict[str, Callable[[_Sheet, Any], bool | None]] = {
+    "is": _is,
+    "compare": _compare,
+    "all": _all,
+    "any": _any,
+    "not": _not,
+    "at_least": _at_least,
+}
+
+
+def holds(sheet: _Sheet, condition: Mapping) -> bool | None:
+    """Whether a condition holds; None when the answers do not say."""
+    if not isinstance(condition, dict):
+        raise SidecarError(f"不是条件：{condition!r}")
+    operator, argument = _single(condition)
+    if operator not in CONDITIONS:
+        raise SidecarError(f"没有这个条件：{operator}")
+    return CONDITIONS[operator](sheet, argument)
+
+
+# ---- words ----
+
+
+def plain(value: Decimal) -> str:
+    """A number as a person writes it: 22.9, 24, never 2.4E+1."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def answer_text(asked: Asked, given: tuple) -> str:
+    """What the reader answered, in the words of the question; empty when nothing was."""
+    words = []
+    for each in given:
+        if isinstance(each, Decimal):
+            words.append(f"{plain(each)} {asked.unit}".strip())
+        else:
+            option = asked.option(each)
+            words.append(option.display if option else each)
+    return "、".join(words)
+
+
+def _written(sheet: _Sheet, expression: Any) -> str:
+    """How a number came about, in figures: 1 + 0 + 2."""
+    if not isinstance(expression, dict):
+        return plain(Decimal(str(expression)))
+    operator, argument = _single(expression)
+    if operator == "value":
+        return answer_text(sheet.form.asked[argument], sheet.codes(argument))
+    if operator == "weights":
+        return " + ".join(plain(_weight(sheet, link_id)) for link_id in argument)
+    if operator == "sum":
+        return " + ".join(_written(sheet, each) for each in argument)
+    if operator == "weighted_sum":
+        return _written_terms(sheet, argument)
+    if operator in {"max", "min"}:
+        word = "最大" if operator == "max" else "最小"
+        return f"{word}（{'，'.join(_written(sheet, each) for each in argument)}）"
+    if operator == "lookup":
+        return _written(sheet, argument["of"])
+    if operator == "choose":
+        return _written(sheet, argument["cases"][sheet.codes(argument["by"])[0]])
+    if operator == "bmi":
+        metres = plain(number(sheet, argument["cm"]) / 100)
+        return f"{plain(number(sheet, argument['kg']))} ÷（{metres} × {metres}）"
+    if operator == "score":
+        return plain(sheet.scores[argument])
+    return plain(number(sheet, expression))
+
+
+def _written_terms(sheet: _Sheet, terms: list) -> str:
+    written = ""
+    for place, term in enumerate(terms):
+        by, of = Decimal(str(term["by"])), _written(sheet, term["of"])
+        sign = ("− " if by < 0 else "") if place == 0 else (" − " if by < 0 else " + ")
+        written += sign + (of if abs(by) == 1 else f"{plain(abs(by))} × {of}")
+    return written
+
+
+def _reads_a_table(expression: Any) -> bool:
+    """Whether the number is read off a table, so that the line says 计 and not =."""
+    if not isinstance(expression, dict):
+        return False
+    return "lookup" in expression or any(map(_reads_a_table, expression.get("choose", {}).get("cases", {}).values()))
+
+
+def _explained(sheet: _Sheet) -> list[str]:
+    lines = []
+    for name, rule in sheet.form.sidecar.get("scores", {}).items():
+        value, unit = sheet.scores[name], rule.get("unit", "")
+        if value is None:
+            lines.append(f"{rule['label']}：算不出。{rule['missing']}")
+            continue
+        written, result = _written(sheet, rule["is"]), f"{plain(value)} {unit}".strip()
+        if _reads_a_table(rule["is"]):
+            result = f"{written}，计 {result}"
+        elif written != plain(value):
+            result = f"{written} = {result}"
+        lines.append(f"{rule['label']}：{result}")
+    return lines
+
+
+def _link_ids(expression: Any) -> list[str]:
+    """The questions that an expression looks at, in order, each once."""
+    found: list[str] = []
+    if isinstance(expression, dict):
+        for operator, argument in expression.items():
+            if operator in {"value", "weight"}:
+                found.append(argument)
+            elif operator == "weights":
+                found += argument
+            elif operator == "is":
+                found += list(argument)
+            elif operator == "by" and isinstance(argument, str):
+                found.append(argument)
+            else:
+                found += _link_ids(argument)
+    elif isinstance(expression, list):
+        for each in expression:
+            found += _link_ids(each)
+    return list(dict.fromkeys(found))
+
+
+# ---- the result ----
+
+
+def _bands(sheet: _Sheet) -> list[tuple[Mapping, Mapping]]:
+    """The band that each banded score falls in, in the order of the sidecar."""
+    found = []
+    for scale in sheet.form.sidecar.get("bands", ()):
+        value = number(sheet, scale["of"])
+        if value is None:
+            continue
+        for row in scale["table"]:
+            if "below" not in row or value < Decimal(str(row["below"])):
+                found.append((scale, row))
+                break
+    return found
+
+
+def _highest(levels: list[str]) -> str | None:
+    return max(levels, key=LEVELS.index, default=None)
+
+
+def _scored(form: Form, answers: Answers) -> _Sheet:
+    sheet = _Sheet(form, answers, asked_ids(form, answers))
+    for name, rule in form.sidecar.get("scores", {}).items():
+        sheet.scores[name] = number(sheet, rule["is"])
+    return sheet
+
+
+def _judged(sheet: _Sheet) -> tuple[list, list, list, str | None]:
+    bands = _bands(sheet)
+    fired, open_rules = [], []
+    for rule in sheet.form.sidecar.get("red_flags", ()):
+        held = holds(sheet, rule["when"])
+        if held:
+            fired.append(rule)
+        elif held is None:
+            open_rules.append(rule)
+    levels = [rule["level"] for rule in fired]
+    levels += [_WHEN_UNKNOWN.get(rule["level"], "appointment") for rule in open_rules]
+    levels += [row["level"] for _scale, row in bands if row.get("level")]
+    return bands, fired, open_rules, _highest(levels) or sheet.form.sidecar.get("otherwise")
+
+
+def outcome(form: Form, answers: Answers) -> dict:
+    """What the answers come to: the shape that `yidian questionnaire score --json` prints.
+
+    ``scores`` are numbers or None; ``band`` is the code of the first band that applies, ``bands`` those of every scale;
+    ``level`` is the highest of fired rules, rules that could not be excluded (raised to at least an appointment) and
+    bands, None when nothing says.
+    """
+    sheet = _scored(form, answers)
+    bands, fired, open_rules, level = _judged(sheet)
+
+    def shown(rule: Mapping, answered: bool) -> dict:
+        because = []
+        for link_id in form.looks_at[rule["id"]]:
+            given = sheet.codes(link_id)
+            if (bool(given) and UNSURE not in given) == answered and link_id in sheet.enabled:
+                said = answer_text(form.asked[link_id], given)
+                because.append({"linkId": link_id, "question": form.asked[link_id].text, "answer": said})
+        message = rule["message"] if answered else rule.get("unknown", rule["message"])
+        return {
+            "id": rule["id"],
+            "level": rule["level"],
+            "heading": rule["heading"],
+            "message": message,
+            "because": because,
+        }
+
+    explanation = _explained(sheet)
+    for scale, row in bands:
+        explanation.append(
+            f"{scale['label']}：{plain(number(sheet, scale['of']))}，属于“{row['name']}”（{row['range']}）"
+        )
+    return {
+        "enabled": [link_id for link_id in form.asked if link_id in sheet.enabled],
+        "scores": {name: _json_number(value) for name, value in sheet.scores.items()},
+        "band": bands[0][1]["code"] if bands else None,
+        "bands": {scale["code"]: row["code"] for scale, row in bands},
+        "level": level,
+        "red_flags": [shown(rule, True) for rule in fired],
+        "not_excluded": [shown(rule, False) for rule in open_rules],
+        "explanation": explanation,
+    }
+
+
+def _json_number(value: Decimal | None) -> int | float | None:
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def score(questionnaire: Mapping, sidecar: Mapping, response: Mapping) -> dict:
+    """A QuestionnaireResponse scored as its self-test's sidecar says; see `outcome`."""
+    return outcome(prepare(questionnaire, sidecar), answers_of(response))
+
+
+# ---- what would change it ----
+
+
+def _candidates(form: Form, link_id: str, given: tuple) -> list[tuple]:
+    """Other answers to one question, the nearest first."""
+    asked = form.asked[link_id]
+    if asked.options:
+        codes = [option.code for option in asked.options if option.code != UNSURE]
+        here = codes.index(given[0]) if given and given[0] in codes else 0
+        order = sorted(range(len(codes)), key=lambda place: (abs(place - here), place))
+        return [(codes[place],) for place in order if (codes[place],) != given]
+    if asked.type not in NUMERIC or not given:
+        return []
+    found = []
+    for step in range(1, _STEPS_EACH_WAY + 1):
+        for value in (given[0] - step, given[0] + step):
+            low = asked.minimum is None or value >= asked.minimum
+            if low and (asked.maximum is None or value <= asked.maximum):
+                found.append((value,))
+    return found
+
+
+def smallest_change(form: Form, answers: Answers) -> dict | None:
+    """The fewest answers, each moved as little as possible, that would give another result; None without any.
+
+    One answer is tried, then two; the answer is ``{"changes": [{linkId, question, from, to}], "level", "band"}``.
+    Attributes that nobody can choose (``fixed`` in the sidecar: age, sex) are left alone.
+    """
+
+    def result(changed: Answers) -> tuple:
+        bands, fired, _open, level = _judged(_scored(form, changed))
+        return level, tuple(row["code"] for _scale, row in bands), tuple(rule["id"] for rule in fired)
+
+    now = result(answers)
+    if now[0] is None:
+        return None
+    fixed = set(form.sidecar.get("fixed", ()))
+    shown = asked_ids(form, answers)
+    movable = [link_id for link_id in form.asked if link_id in shown and link_id not in fixed]
+    options = {link_id: _candidates(form, link_id, answers.get(link_id, ())) for link_id in movable}
+
+    def found(changes: dict[str, tuple]) -> dict | None:
+        after = result({**answers, **changes})
+        if after[:2] == now[:2]:
+            return None
+        return {
+            "changes": [
+                {
+                    "linkId": link_id,
+                    "question": form.asked[link_id].text,
+                    "from": answer_text(form.asked[link_id], answers.get(link_id, ())),
+                    "to": answer_text(form.asked[link_id], given),
+                }
+                for link_id, given in changes.items()
+            ],
+            "level": after[0],
+            "band": after[1][0] if after[1] else None,
+        }
+
+    deepest = max(map(len, options.values()), default=0)
+    for distance in range(deepest):
+        for link_id in movable:
+            if distance < len(options[link_id]):
+                change = found({link_id: options[link_id][distance]})
+                if change:
+                    return change
+    if len(movable) > _PAIRS_UP_TO or any(form.asked[link_id].type in NUMERIC for link_id in movable):
+        return None
+    for place, first in enumerate(movable):
+        for second in movable[place + 1 :]:
+            for one in options[first]:
+                for two in options[second]:
+                    change = found({first: one, second: two})
+                    if change:
+                        return change
+    return None

@@ -1,0 +1,1 @@
+"""Self-tests: a FHIR Questionnaire and a sidecar each, in library/. No models: the files are the source."""

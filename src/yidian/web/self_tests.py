@@ -1,0 +1,403 @@
+"""Self-tests as pages: one question at a time by POST, so that answers are in no address, log, cookie or cache."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+
+from django.http import Http404, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from markupsafe import Markup
+
+from yidian.encyclopedia.models import ActionGuide, Condition
+from yidian.questionnaire.scoring import (
+    LEVELS,
+    NUMERIC,
+    UNSURE,
+    Asked,
+    answer_text,
+    outcome,
+    screens,
+    smallest_change,
+)
+from yidian.selftests.library import KINDS, SelfTest, self_tests
+from yidian.web import jsonld, queries
+from yidian.web.faults import fault_page, read_only
+from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
+from yidian.zh.hant import to_hant
+
+LABEL = "自测"
+LEVEL_WORDS = {
+    "emergency_call": "立即拨打 120",
+    "emergency": "立即去急诊",
+    "same_day": "今天就去看医生",
+    "appointment": "约时间看医生",
+    "self_care": "自己可以做的",
+}
+# A fired rule from this level on ends the test at once: the next question could cost minutes that count.
+STOPPING = {"emergency", "emergency_call"}
+# Of what could not be excluded the most urgent are shown: a reader who is sure of nothing would get two hundred.
+MAX_OPEN = 12
+_READ = {
+    "text": "",
+    "abstract": "只读到摘要",
+    "known": "原文没有重新核对",
+}
+_NUMBER = re.compile(r"\d{1,4}(\.\d{1,2})?")
+_WHOLE = re.compile(r"\d{1,4}")
+
+# Everything the page says while a test runs, for the server's pages and the browser's engine alike.
+WORDS = {
+    "progress": "第 {n} 题，共 {m} 题",
+    "progress_steps": "第 {n} 步",
+    "next": "下一题",
+    "back": "退回上一步",
+    "leave": "回到介绍",
+    "skip": "先跳过这一题",
+    "rest_no": "其余都没有，下一步",
+    "rest_unsure": "其余我不确定，下一步",
+    "review": "看一遍我的答案",
+    "review_title": "您的答案",
+    "review_intro": "可以改任何一题，改完再看结果。",
+    "change": "改",
+    "change_of": "改这一题：{question}",
+    "unanswered": "没有答",
+    "result": "看结果",
+    "again": "重新做一遍",
+    "print": "打印这个结果",
+    "chosen": "已选",
+    "result_title": "结果",
+    "stopped": "先停在这里",
+    "stopped_text": "您的回答里有要紧的情况，后面的题先不用答了。请先做下面这件事。",
+    "stopped_wrong": "如果是点错了，可以改这一题的答案。",
+    "because": "因为您答了：",
+    "open_title": "还没有排除的情况",
+    "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
+    "open_if": "如果有，{level}。",
+    "open_more": "另外还有 {n} 种情况没有排除。",
+    "no_flags": "您的回答里没有命中这里问到的危险信号。这不等于没有病：症状加重，或者您放心不下，就去看医生。",
+    "no_level": "这些答案不足以说明要不要看医生。症状让您担心，就约医生看看。",
+    "level": "建议：",
+    "how_title": "怎么算出来的",
+    "answers_title": "您的每一题答案",
+    "points": "{n} 分",
+    "change_title": "差一点会怎样",
+    "change_if": "如果",
+    "change_text": "“{question}”答“{to}”",
+    "change_and": "，并且",
+    "change_then": "，结果会变成：{result}。",
+    "change_other": "另一档",
+    "screening": "筛查不是诊断。拿不准就问医生。",
+    "kept": "您的答案没有保存，关掉这一页就没有了。想留下来，可以打印。",
+    "call_120": "拨打 120",
+    "call_12356": "拨打心理援助 12356",
+    "choose": "请选一个，或者点“先跳过这一题”。",
+    "give_number": "请写一个数，例如 65 或 65.5；不知道就点“先跳过这一题”。",
+    "give_whole": "请写一个整数；不知道就点“先跳过这一题”。",
+    "out_of_range": "这里收 {low} 到 {high} 之间的数，请再看一下。",
+    "unit": "单位：{unit}",
+}
+
+
+def row(test: SelfTest, prefix: str) -> dict:
+    """A self-test as lists show it."""
+    return {"name": test.title, "description": test.description, "url": prefix + test.url, "kind_label": LABEL}
+
+
+@read_only
+def listing(request, hant: bool = False) -> HttpResponse:
+    """Every self-test, by kind; no query."""
+    prefix = HANT_PREFIX if hant else ""
+    page = page_context(
+        "/self-tests/",
+        hant=hant,
+        title=_(LABEL),
+        description=_("几道题，看看现在该怎么办。答案不保存，不上传。筛查不是诊断。"),
+        breadcrumb=crumbs(prefix),
+    )
+    page["jsonld"] = jsonld.page(page)
+    groups = [
+        {"name": name, "rows": [row(test, prefix) for test in self_tests().values() if test.sidecar["kind"] == kind]}
+        for kind, name in KINDS.items()
+    ]
+    return render("self_tests.html", page, ["self-tests"], groups=[group for group in groups if group["rows"]])
+
+
+# ---- what the reader sends ----
+
+
+def parse_number(asked: Asked, typed: str) -> tuple[Decimal | None, str]:
+    """The number typed and what is wrong with it; one of the two is empty."""
+    text = unicodedata.normalize("NFKC", typed).strip()
+    whole = asked.type == "integer"
+    if not (_WHOLE if whole else _NUMBER).fullmatch(text):
+        return None, WORDS["give_whole"] if whole else WORDS["give_number"]
+    value = Decimal(text)
+    if (asked.minimum is not None and value < asked.minimum) or (asked.maximum is not None and value > asked.maximum):
+        return None, WORDS["out_of_range"].format(low=asked.minimum, high=asked.maximum)
+    return value, ""
+
+
+def _answers(test: SelfTest, given: Mapping) -> dict[str, tuple]:
+    """The answers in a form's fields that the self-test knows; everything else is ignored."""
+    answers: dict[str, tuple] = {}
+    for link_id, asked in test.form.asked.items():
+        typed = given.get(f"a.{link_id}", "")[:20]
+        if asked.options and asked.option(typed):
+            answers[link_id] = (typed,)
+        elif asked.type in NUMERIC and typed:
+            value, _fault = parse_number(asked, typed)
+            if value is not None:
+                answers[link_id] = (value,)
+    return answers
+
+
+# ---- what the reader sees ----
+
+
+def _options(asked: Asked, answers: dict) -> list[dict]:
+    given = answers.get(asked.link_id, ())
+    return [
+        {"code": option.code, "display": option.display, "chosen": option.code in given} for option in asked.options
+    ]
+
+
+def _screen(test: SelfTest, place: int, answers: dict, *, typed: str = "", fault: str = "") -> dict:
+    """One screen: a question with its choices or its number, or the questions of a group with their choices."""
+    asked_together = screens(test.form, answers)
+    heading, link_ids = asked_together[place]
+    first = test.form.asked[link_ids[0]]
+    given = answers.get(first.link_id, ())
+    progress = WORDS["progress_steps" if test.sidecar["kind"] == "triage" else "progress"]
+    group = [
+        {
+            "link_id": link_id,
+            "text": test.form.asked[link_id].text,
+            "options": _options(test.form.asked[link_id], answers),
+        }
+        for link_id in link_ids
+    ]
+    return {
+        "link_id": first.link_id,
+        "text": heading or first.text,
+        "group": group if heading else None,
+        "instructions": test.sidecar.get("instructions", ""),
+        "progress": progress.format(n=place + 1, m=len(asked_together)),
+        "options": _options(first, answers),
+        "unit": first.unit,
+        "whole": first.type == "integer",
+        "typed": typed or (answer_text(first, given).removesuffix(first.unit).strip() if given else ""),
+        "fault": fault,
+        "first": place == 0,
+    }
+
+
+def _answer_rows(test: SelfTest, enabled: list[str], answers: dict) -> list[dict]:
+    rows = []
+    for place, link_id in enumerate(enabled, start=1):
+        asked = test.form.asked[link_id]
+        given = answers.get(link_id, ())
+        option = asked.option(given[0]) if given and asked.options else None
+        rows.append(
+            {
+                "place": place,
+                "link_id": link_id,
+                "question": asked.text,
+                "answer": answer_text(asked, given),
+                "points": None if option is None or option.weight is None else str(option.weight),
+            }
+        )
+    return rows
+
+
+def _fired(test: SelfTest, found: dict) -> list[dict]:
+    """The red flags that fired, the most urgent first."""
+    crisis = {rule["id"] for rule in test.sidecar.get("red_flags", ()) if rule.get("crisis")}
+    fired = sorted(found["red_flags"], key=lambda rule: -LEVELS.index(rule["level"]))
+    return [rule | {"crisis": rule["id"] in crisis} for rule in fired]
+
+
+def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
+    """Everything the result page says; the browser's engine builds the same from the same data."""
+    found = outcome(test.form, answers)
+    scales = {scale["code"]: scale for scale in test.sidecar.get("bands", ())}
+    bands = [
+        next(row for row in scales[code]["table"] if row["code"] == band) | {"label": scales[code]["label"]}
+        for code, band in found["bands"].items()
+    ]
+    fired = _fired(test, found)
+    open_rules = sorted(found["not_excluded"], key=lambda rule: -LEVELS.index(rule["level"]))
+    if stopped:
+        fired = [rule for rule in fired if rule["level"] in STOPPING]
+    change = None if stopped else smallest_change(test.form, answers)
+    if change:
+        row = next((row for scale in scales.values() for row in scale["table"] if row["code"] == change["band"]), None)
+        named = LEVEL_WORDS.get(change["level"], "") if change["level"] != found["level"] else ""
+        change["result"] = named or (row["name"] if row else WORDS["change_other"])
+    return {
+        "stopped": stopped,
+        "asks_flags": bool(test.sidecar.get("red_flags")),
+        "fired": fired,
+        "bands": bands,
+        "open": [rule | {"level_words": LEVEL_WORDS[rule["level"]]} for rule in open_rules[:MAX_OPEN]],
+        "open_more": max(0, len(open_rules) - MAX_OPEN),
+        "level": found["level"],
+        "level_words": LEVEL_WORDS.get(found["level"] or "", ""),
+        "explanation": [] if stopped else found["explanation"],
+        "change": change,
+        "rows": _answer_rows(test, found["enabled"], answers),
+    }
+
+
+def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
+    """What stands below the questions: what it is not, how sure, whose, what next; no guide where a red flag fired."""
+    sidecar = test.sidecar
+    sources = [
+        {"number": number, "anchor": f"source-{number}", "backlinks": 0, "no_identifier_reason": _READ[source["read"]]}
+        | {key: source.get(key) for key in ("title", "publisher", "date", "doi", "pmid", "url", "document_number")}
+        for number, source in enumerate(sidecar["sources"], start=1)
+    ]
+    guide = ActionGuide.objects.public().filter(slug=sidecar["guide"]) if "guide" in sidecar else []
+    conditions = Condition.objects.filter(slug__in=sidecar.get("about", ()))
+    following = self_tests().get(sidecar.get("next", ""))
+    return {
+        "title": test.title,
+        "description": test.description,
+        "kind": sidecar["kind"],
+        "minutes": sidecar["minutes"],
+        "count": len(test.form.asked),
+        "audience": sidecar["audience"],
+        "not": sidecar["not"],
+        "validated": sidecar["validated"],
+        "missing": sidecar["missing"],
+        "certainty": sidecar["certainty"],
+        "licence": sidecar["licence"],
+        "copyright": test.form.questionnaire["copyright"],
+        "sources": sources,
+        "crisis": sidecar.get("crisis", False),
+        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar and not urgent else [],
+        "conditions": queries.names("conditions", conditions, prefix) if sidecar.get("about") else [],
+        "next": row(following, prefix) if following else None,
+    }
+
+
+def definition(test: SelfTest, *, hant: bool) -> Markup:
+    """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
+    kept = ("kind", "instructions", "scores", "bands", "red_flags", "otherwise", "fixed")
+    document = {
+        "questionnaire": test.form.questionnaire,
+        "sidecar": {key: test.sidecar[key] for key in kept if key in test.sidecar},
+        "words": WORDS,
+        "levels": LEVEL_WORDS,
+        "stopping": sorted(STOPPING),
+        "maxOpen": MAX_OPEN,
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=float)
+    safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(to_hant(safe) if hant else safe)  # noqa: S704  ("<" never stands raw in this data block)
+
+
+def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200, **stage) -> HttpResponse:
+    prefix = HANT_PREFIX if hant else ""
+    page = page_context(
+        test.url,
+        hant=hant,
+        title=test.title,
+        description=test.description,
+        breadcrumb=crumbs(prefix, (LABEL, "/self-tests/")),
+    )
+    if tags is None:
+        page["robots"] = "noindex"
+    else:
+        page["jsonld"] = jsonld.page(page)
+    shown = {"stage": "intro", "question": None, "result": None, "rows": [], "fired": [], "answers": {}} | stage
+    return render(
+        "self_test.html",
+        page,
+        tags,
+        status=status,
+        test=_about(test, prefix, urgent=bool(shown["result"] and shown["result"]["fired"])),
+        words=WORDS,
+        # a step that was posted comes from a browser without scripts
+        definition=definition(test, hant=hant) if tags else None,
+        **shown,
+    )
+
+
+@csrf_exempt  # carries no authority and changes nothing; what other sites send is refused
+def self_test(request, slug: str, hant: bool = False) -> HttpResponse:
+    """GET: what the test is (cached). POST: the next question, the review or the result, from what the form holds."""
+    test = self_tests().get(slug)
+    if test is None:
+        raise Http404
+    if request.method in {"GET", "HEAD"}:
+        tags = ["self-tests", "list:guides", "list:conditions"]
+        return _shown(test, hant, tags)
+    if request.method != "POST":
+        return fault_page(request, 405)
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        return fault_page(request, 403)
+    return _step(test, request.POST, hant)
+
+
+def _place_of(test: SelfTest, link_id: str, answers: dict) -> int | None:
+    return next((n for n, (_, link_ids) in enumerate(screens(test.form, answers)) if link_id in link_ids), None)
+
+
+def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
+    answers = _answers(test, given)
+    go, here = given.get("go", "next"), given.get("at", "")
+    place = _place_of(test, here, answers)
+
+    def ask(number: int, **more) -> HttpResponse:
+        question = _screen(test, number, answers, **more)
+        carried = {key: str(value[0]) for key, value in answers.items()}
+        for row in question["group"] or [question]:
+            if question["group"] or not question["options"]:
+                carried.pop(row["link_id"], None)  # the screen's own fields say it
+        status = 422 if more.get("fault") else 200
+        return _shown(test, hant, None, status, stage="question", question=question, answers=carried)
+
+    if go == "start":
+        return ask(0)
+    if go.startswith("to:") and (wanted := _place_of(test, go[3:], answers)) is not None:
+        return ask(wanted)
+    if go == "back" and place:
+        return ask(place - 1)
+    if go == "leave":
+        return _shown(test, hant, None)
+    if place is not None and go in {"next", "skip", "unsure"}:
+        heading, link_ids = screens(test.form, answers)[place]
+        if fault := _take(test, given, go, bool(heading), link_ids, answers):
+            return ask(place, typed=given.get(f"a.{here}", "")[:20], fault=fault)
+    found = outcome(test.form, answers)
+    held = {key: str(value[0]) for key, value in answers.items()}
+    if any(rule["level"] in STOPPING for rule in found["red_flags"]):
+        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=True), answers=held)
+    if place is not None and go in {"next", "skip", "unsure"}:
+        after = (_place_of(test, here, answers) or 0) + 1
+        if after < len(screens(test.form, answers)):
+            return ask(after)
+    if go == "result":
+        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=False), answers=held)
+    rows, fired = _answer_rows(test, found["enabled"], answers), _fired(test, found)
+    return _shown(test, hant, None, stage="review", rows=rows, fired=fired, answers=held)
+
+
+def _take(test: SelfTest, given: Mapping, go: str, group: bool, link_ids: list[str], answers: dict) -> str:
+    """Puts what a screen says into the answers; what is wrong with it, or nothing."""
+    if group:
+        for link_id in link_ids:
+            answers.setdefault(link_id, (UNSURE if go == "unsure" else "no",))
+        return ""
+    (link_id,) = link_ids
+    if go == "skip":
+        answers.pop(link_id, None)
+        return ""
+    asked = test.form.asked[link_id]
+    typed = given.get(f"a.{link_id}", "")[:20]
+    if asked.options:
+        return "" if asked.option(typed) else WORDS["choose"]
+    return parse_number(asked, typed)[1]

@@ -1,0 +1,202 @@
+"""The browser's engine against ours on 10,000 answer sets a self-test, and both against LHC-Forms, in Chromium."""
+
+import functools
+import http.server
+import json
+import random
+import shutil
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from yidian.questionnaire.fhirpath import with_scores
+from yidian.questionnaire.scoring import outcome, response_of, smallest_change
+from yidian.selftests.library import self_tests
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+if CHROMIUM is None:
+    pytest.skip("没有 chromium，两个计分引擎没有比对：apt-get install chromium", allow_module_level=True)
+sync_api = pytest.importorskip("playwright.sync_api", reason="没有 playwright，两个计分引擎没有比对")
+
+ROOT = Path(__file__).parent.parent
+ENGINE = ROOT / "src/yidian/web/static/yidian/selftest.js"
+LFORMS = ROOT / ".cache/lforms/package/dist/lforms"
+ANSWER_SETS = 10_000
+CHANGES = 40  # answer sets a self-test whose smallest change is compared too: each tries hundreds of answers
+IN_FULL = 300  # answer sets a self-test whose every word is compared; of the others the names of the rules
+LHC_SETS = 6
+each = pytest.mark.parametrize("test", self_tests().values(), ids=lambda test: test.slug)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def engine(browser):
+    page = browser.new_page()
+    page.add_script_tag(content=ENGINE.read_text("utf-8"))
+    yield page
+    page.close()
+
+
+def drawn(asked, rnd, skipped: float, unsure: float = 1) -> str | None:
+    if rnd.random() < skipped:
+        return None
+    if asked.options:
+        codes = [option.code for option in asked.options]
+        if "unsure" in codes and rnd.random() > unsure:
+            codes.remove("unsure")
+        return rnd.choice(codes)
+    low, high = int(asked.minimum), int(asked.maximum)
+    if asked.type == "integer":
+        return str(rnd.randint(low, high))
+    return str(Decimal(rnd.randint(low * 10, high * 10)) / 10)
+
+
+def answers_from(test, given: list[str | None]) -> dict[str, tuple]:
+    asked = test.form.asked.values()
+    return {
+        each.link_id: (value,) if each.options else (Decimal(value),)
+        for each, value in zip(asked, given, strict=True)
+        if value is not None
+    }
+
+
+RUN = """([questionnaire, sidecar, sets, full, changes]) => {
+  const { decimal, prepare, outcome, smallestChange } = window.yidianSelfTest;
+  const form = prepare(questionnaire, sidecar), asked = [...form.asked.values()];
+  return JSON.stringify(sets.map((given, i) => {
+    const answers = new Map();
+    asked.forEach((each, place) => {
+      if (given[place] === null) return;
+      answers.set(each.linkId, [each.options.length ? given[place] : decimal(given[place])]);
+    });
+    const found = outcome(form, answers);
+    const brief = rules => i < full ? rules : rules.map(rule => rule.id);
+    found.red_flags = brief(found.red_flags), found.not_excluded = brief(found.not_excluded);
+    return [found, i < changes ? smallestChange(form, answers) : null];
+  }));
+}"""
+
+
+def in_browser(engine, test, sets):
+    plain = json.loads(json.dumps([test.form.questionnaire, dict(test.sidecar)], default=float))
+    return json.loads(engine.evaluate(RUN, [*plain, sets, IN_FULL, CHANGES]))
+
+
+@each
+def test_both_engines_agree(engine, test):
+    rnd = random.Random(test.slug)  # noqa: S311  (examples, no secret)
+    sets = [[drawn(asked, rnd, 0.05, 0.3) for asked in test.form.asked.values()] for _ in range(ANSWER_SETS)]
+    theirs = in_browser(engine, test, sets)
+    assert len(theirs) == ANSWER_SETS
+    for place, (given, (found, change)) in enumerate(zip(sets, theirs, strict=True)):
+        answers = answers_from(test, given)
+        ours = outcome(test.form, answers)
+        if place >= IN_FULL:
+            for rules in ("red_flags", "not_excluded"):
+                ours[rules] = [rule["id"] for rule in ours[rules]]
+        assert found == ours, given
+        if place < CHANGES:
+            assert change == smallest_change(test.form, answers), given
+
+
+def test_the_comparison_sees_one_weight_that_differs(engine):
+    test = self_tests()["phq-9"]
+    changed = json.loads(json.dumps(test.form.questionnaire, default=float))
+    changed["item"][4]["answerOption"][2]["extension"][0]["valueDecimal"] = 3
+    sets = [["2"] * 9]
+    found = json.loads(engine.evaluate(RUN, [changed, json.loads(json.dumps(dict(test.sidecar))), sets, 1, 0]))
+    assert found[0][0]["scores"]["total"] == 19 != outcome(test.form, answers_from(test, sets[0]))["scores"]["total"]
+
+
+# ---- LHC-Forms, the National Library of Medicine's own form filler ----
+
+LHC_PAGE = """<!doctype html><meta charset="utf-8"><div id="form"></div>
+<script src="/webcomponent/assets/lib/zone.min.js"></script><script src="/webcomponent/lhc-forms.js"></script>
+<script src="/fhir/lformsFHIRAll.min.js"></script>"""
+FILL = """async ([questionnaire, wait]) => {
+  await LForms.Util.addFormToPage(questionnaire, 'form', {prepopulate: false, fhirVersion: 'R4'});
+  await new Promise(done => setTimeout(done, wait));
+  return LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4');
+}"""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def lhc(browser):
+    if not LFORMS.is_dir():
+        pytest.skip("没有 LHC-Forms，总分没有和它比对：make .cache/lforms（要 npm）")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(LFORMS)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    page.route("**/form.html", lambda route: route.fulfill(body=LHC_PAGE, content_type="text/html"))
+    page.goto(f"http://127.0.0.1:{server.server_port}/form.html")
+    page.wait_for_function("!!(window.LForms && LForms.FHIR && LForms.Util.addFormToPage)")
+    yield page
+    page.close()
+    server.shutdown()
+    server.server_close()
+
+
+def exported(test) -> dict:
+    return json.loads(json.dumps(with_scores(test.form.questionnaire, test.sidecar), default=float))
+
+
+def scores_in(response: dict) -> dict:
+    """The scores that the client calculated, by name; what it left empty is absent."""
+    return {
+        item["linkId"].removeprefix("score."): next(iter(item["answer"][0].values()))
+        for item in response.get("item", ())
+        if item["linkId"].startswith("score.") and item.get("answer")
+    }
+
+
+@pytest.mark.parametrize(
+    "test", [test for test in self_tests().values() if test.sidecar["scores"]], ids=lambda test: test.slug
+)
+def test_lhc_forms_computes_the_same_scores(lhc, test):
+    rnd = random.Random(test.slug)  # noqa: S311  (examples, no secret)
+    differing, totals = [], 0
+    for number in range(LHC_SETS):
+        given = [drawn(asked, rnd, 0.1 if number > 3 else 0, 0.02) for asked in test.form.asked.values()]
+        answers = answers_from(test, given)
+        form = exported(test)
+        filled = {item["linkId"]: item["answer"] for item in response_of(test.form, answers).get("item", ())}
+        for item in form["item"]:
+            if item["linkId"] in filled:
+                item["initial"] = filled[item["linkId"]]
+        ours = {name: value for name, value in outcome(test.form, answers)["scores"].items() if value is not None}
+        theirs = scores_in(lhc.evaluate(FILL, [form, 40]))
+        if theirs != ours:  # a busy machine may need longer
+            theirs = scores_in(lhc.evaluate(FILL, [form, 2_000]))
+        totals += len(ours)
+        if theirs != ours:
+            differing.append((given, ours, theirs))
+    assert not differing
+    assert totals, "something was compared"
+
+
+def test_lhc_forms_counts_what_a_reader_clicks(lhc):
+    test = self_tests()["phq-9"]
+    lhc.evaluate(FILL, [exported(test), 40])
+    for place in range(9):
+        lhc.locator(f"input[id='phq9-{place + 1}/1']").click()
+        lhc.locator("#completionOptions li").nth(place % 4).click()
+    lhc.wait_for_timeout(200)
+    answers = {f"phq9-{place + 1}": (str(place % 4),) for place in range(9)}
+    found = lhc.evaluate("LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4')")
+    assert scores_in(found) == outcome(test.form, answers)["scores"] == {"total": 12}
