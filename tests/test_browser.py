@@ -374,7 +374,10 @@ def test_what_an_editor_publishes_is_found_while_the_site_runs(site, visit):
     """By the ticker, four times a second; the deadline is for a busy machine."""
     page = visit(None)
     published = subprocess.run(
-        [sys.executable, "-c", "import real_site; real_site.publish_one()"], env=site.env, capture_output=True, text=True
+        [sys.executable, "-c", "import real_site; real_site.publish_one()"],
+        env=site.env,
+        capture_output=True,
+        text=True,
     )
     assert published.returncode == 0, published.stderr
     for _ in range(60):

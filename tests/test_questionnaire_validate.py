@@ -204,6 +204,7 @@ FAULTS = {
     "bad uuid": ("url", "urn:uuid:C757873D", "value", "Questionnaire.url"),
     "no such day": ("date", "2026-02-30", "value", "Questionnaire.date"),
     "clock without zone": ("date", "2026-02-03T10:00:00", "value", "Questionnaire.date"),
+    "other digits": ("date", "２０２６", "value", "Questionnaire.date"),
     "period backwards": (
         "effectivePeriod",
         {"start": "2026-02", "end": "2025"},

@@ -27,10 +27,16 @@ _CHARACTERS = (
 _DEPARTMENTS = ("心内科", "消化科", "神经内科", "骨科", "内分泌科", "呼吸科", "肾内科", "皮肤科")
 
 
+def made_up_words(drawn: random.Random | None = None) -> list[str]:
+    """3,000 made-up words of two characters, the same at every call."""
+    drawn = drawn or random.Random(20_261_122)  # noqa: S311
+    return ["".join(drawn.choices(_CHARACTERS, k=2)) for _ in range(3_000)]
+
+
 def write_table(path: Path, rows: int) -> None:
     """Writes a made-up table of so many questions and answers, the same at every call."""
     drawn = random.Random(20_261_122)  # noqa: S311  the same table every time is what is wanted
-    words = ["".join(drawn.choices(_CHARACTERS, k=2)) for _ in range(3_000)]
+    words = made_up_words(drawn)
 
     def clauses(count: int) -> str:
         return "，".join("".join(words[int(3_000 * drawn.random() ** 2)] for _ in range(6)) for _ in range(count))

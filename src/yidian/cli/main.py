@@ -350,6 +350,22 @@ def bench_triage_command(judged: Path | None, sets: int, as_json: bool) -> None:
         bench_triage.print_triage(figures)
 
 
+@bench.command("related")
+@click.option("--questions", multiple=True, type=click.IntRange(1_000, 10_000_000), help="问题数，可以给几个。")
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bench_related(questions: tuple[int, ...], as_json: bool) -> None:
+    """配好一页的延展阅读、读一页各要多少 CPU，在一万个和十万个问题之间差多少；数据是临时的，测完删掉。"""
+    import json
+
+    from yidian.cli import bench_related as measuring
+
+    figures = measuring.bench(tuple(sorted(questions)) or measuring.SIZES, as_json)
+    if as_json:
+        click.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        measuring.print_related(figures)
+
+
 main.add_command(questionnaire)
 search.add_command(evaluate)
 main.add_command(search)

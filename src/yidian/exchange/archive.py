@@ -15,7 +15,7 @@ from django.conf import settings
 
 from yidian.exchange.documents import DRAFT_LISTS, FOLDERS, IMAGE_NAME, LISTS, MAX_DOCUMENT, MAX_LIST, Problem
 
-# Twice the files of the largest library that was measured.
+# Twice the files of the largest library that was measured: to open a .zip of a million takes 16 s of CPU and 760 MB.
 MAX_FILES = 2_000_000
 # All files together, unpacked.
 MAX_TOTAL = 8 * 1024**3

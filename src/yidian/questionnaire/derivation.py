@@ -61,7 +61,7 @@ def _check_item(item: Item, original: Item | None, *, may_add: bool) -> Iterator
         yield wrong("原来是必答的", "required")
     if original.max_length is not None and (item.max_length is None or item.max_length > original.max_length):
         yield wrong(f"原来最多 {original.max_length} 个字", "maxLength")
-    own = [option for option in item.options if ".answerOption[" in option.path]
+    own = [option for option in item.options if option.path]
     if original.answer_value_set and own:
         yield wrong("原来的选项来自 ValueSet", "answerOption")
     elif original.options and not original.answer_value_set:

@@ -22,7 +22,7 @@ FHIR = "http://hl7.org/fhir/StructureDefinition/"
 SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/"
 
 VERSIONS = ("R4", "R4B", "R5")
-MAX_DEPTH = 40  # items in items; what people fill in stays under ten, and Python's stack holds this many safely
+MAX_DEPTH = 80  # items in items: all that 160 lists and objects can hold; Python's stack holds it safely
 
 # What an answer to an item of this type may be (R4's, then R5's item types).
 ANSWER_TYPES: dict[str, tuple[str, ...]] = {
@@ -123,7 +123,7 @@ class Option:
     initial_selected: bool = False
     exclusive: bool = False
     prefix: str = ""
-    path: str = ""
+    path: str = ""  # "" of those that come from a value set
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +261,7 @@ class _Reader:
     def __init__(self, fhir_version: str, terminology: Terminology):
         self.r5 = fhir_version == "R5"
         self.terminology = terminology
+        self.of_sets: dict[str, tuple[tuple[Option, ...], dict[tuple, Option], bool]] = {}
 
     def items(self, parent: Mapping, path: str, depth: int) -> tuple[Item, ...]:
         raw = parent.get("item")
@@ -275,7 +276,7 @@ class _Reader:
     def item(self, raw: Mapping, path: str, depth: int) -> Item:
         extensions = _by_url(raw)
         written = text(raw, "type")
-        options, complete = self.options(raw, path)
+        options, by_key, complete = self.options(raw, path)
         type_name, types, constraint = self.types(raw, written, options)
         return Item(
             link_id=text(raw, "linkId"),
@@ -307,7 +308,7 @@ class _Reader:
             max_length=whole(raw.get("maxLength")),
             items=self.items(raw, path, depth + 1),
             path=path,
-            by_key={key(option.value): option for option in reversed(options)},
+            by_key=by_key,
             **_limits(extensions),
         )
 
@@ -333,8 +334,8 @@ class _Reader:
             types = tuple(dict.fromkeys((*types, "string")))
         return written, types, constraint if has_options else "optionsOrType"
 
-    def options(self, raw: Mapping, path: str) -> tuple[tuple[Option, ...], bool]:
-        """The options of one item, and whether these are all."""
+    def options(self, raw: Mapping, path: str) -> tuple[tuple[Option, ...], dict[tuple, Option], bool]:
+        """The options of one item, the same by `values.key`, and whether these are all."""
         found = []
         for place, entry in enumerate(objects(raw, "answerOption")):
             value = choice(entry, "value")
@@ -360,17 +361,24 @@ class _Reader:
                     path=f"{path}.answerOption[{place}]",
                 )
             )
+        own = {key(option.value): option for option in reversed(found)}
         canonical = text(raw, "answerValueSet")
         if not canonical:
-            return tuple(found), True
-        contents = self.terminology.value_set(canonical)
-        if contents is None:
-            return tuple(found), False
-        of_set = (
-            Option(Value("Coding", concept.coding), concept.weight, path=f"{path}.answerValueSet")
-            for concept in contents.concepts
-        )
-        return (*found, *of_set), contents.complete
+            return tuple(found), own, True
+        of_set, by_key, complete = self.of_set(canonical)
+        if not found:
+            return of_set, by_key, complete
+        return (*found, *of_set), by_key | own, complete
+
+    def of_set(self, canonical: str) -> tuple[tuple[Option, ...], dict[tuple, Option], bool]:
+        """The options of a value set, made once however many items offer it."""
+        if canonical not in self.of_sets:
+            contents = self.terminology.value_set(canonical)
+            concepts = contents.concepts if contents else ()
+            options = tuple(Option(Value("Coding", concept.coding), concept.weight) for concept in concepts)
+            by_key = {key(option.value): option for option in reversed(options)}
+            self.of_sets[canonical] = options, by_key, contents is not None and contents.complete
+        return self.of_sets[canonical]
 
     def initial(self, raw: Mapping) -> tuple[Value, ...]:
         read = (choice(entry, "value") for entry in objects(raw, "initial"))

@@ -13,20 +13,20 @@ _INTEGERS = {
 }
 
 # The expressions of FHIR 4.0.1's datatypes, written so that none can run away on long input.
-_DATE = r"(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?"
-_CLOCK = r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)?"
-_ZONE = r"(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)"
+_DATE = r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|3[01]))?)?"
+_CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.[0-9]+)?"
+_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
 _FORMATS = {
     "code": re.compile(r"[^\s]+(?:\s[^\s]+)*"),
     "id": re.compile(r"[A-Za-z0-9\-.]{1,64}"),
     "uri": re.compile(r"\S*"),
     "url": re.compile(r"\S*"),
     "canonical": re.compile(r"\S*"),
-    "oid": re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+"),
+    "oid": re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+"),
     "uuid": re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "date": re.compile(_DATE),
-    "dateTime": re.compile(rf"{_DATE}(?:(?<=\d\d\d\d-\d\d-\d\d)T{_CLOCK}{_ZONE})?"),
-    "instant": re.compile(rf"{_DATE}(?<=\d\d\d\d-\d\d-\d\d)T{_CLOCK}{_ZONE}"),
+    "dateTime": re.compile(rf"{_DATE}(?:(?<=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9])T{_CLOCK}{_ZONE})?"),
+    "instant": re.compile(rf"{_DATE}(?<=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9])T{_CLOCK}{_ZONE}"),
     "time": re.compile(_CLOCK),
 }
 _SAID = {
@@ -52,7 +52,7 @@ def fault(type_name: str, found: Any) -> str:
     if type_name in _INTEGERS:
         return _integer_fault(type_name, found)
     if type_name == "integer64":
-        return "" if isinstance(found, str) and re.fullmatch(r"-?\d{1,19}", found) else "应该是带引号的整数"
+        return "" if isinstance(found, str) and re.fullmatch(r"-?[0-9]{1,19}", found) else "应该是带引号的整数"
     if type_name == "decimal":
         is_number = isinstance(found, int | float | Decimal) and not isinstance(found, bool)
         return "" if is_number else "应该是一个数，不加引号"

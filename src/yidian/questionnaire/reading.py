@@ -154,7 +154,7 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}"
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+|"', re.DOTALL)
 
 
 def _path_at(written: str, end: int, root: str) -> str:

@@ -187,7 +187,7 @@ class _Checker:
             yield from self.value_set(item)
         elif item.type in ("choice", "open-choice") and not item.options and not _has_expression(raw):
             yield Issue("information", "incomplete", "选择题没有选项（answerOption 或 answerValueSet）。", path)
-        own = [option for option in item.options if ".answerOption[" in option.path]
+        own = [option for option in item.options if option.path]
         yield from self.option_types(item, own)
         seen: set[tuple] = set()
         for option in own:

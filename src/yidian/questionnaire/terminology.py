@@ -14,6 +14,7 @@ WEIGHT_URLS = (
 )
 _WEIGHT_PROPERTIES = ("itemWeight", "ordinalValue")
 _MAX_CONCEPTS = 100_000  # of one value set; questionnaires offer a few, and a bomb of includes must end
+_MAX_LOOKED_AT = 1_000_000  # over all value sets of one document: some seconds
 _MAX_INCLUDES = 20  # value sets that include value sets that …
 
 
@@ -67,6 +68,7 @@ class Terminology:
         self._systems: dict[str, list[Mapping]] = {}
         self._read: dict[str, Contents | None] = {}
         self._codes: dict[str, dict[str, Decimal | None]] = {}
+        self._looked_at = 0
         for resource in objects(owner, "contained"):
             self._add(resource)
             if identity := text(resource, "id"):
@@ -198,6 +200,9 @@ class Terminology:
         filters = objects(include, "filter")
         for source in sources:
             for entry, ancestors in _walk(source):
+                self._looked_at += 1
+                if self._looked_at > _MAX_LOOKED_AT:
+                    return concepts, False
                 kept = _passes(entry, ancestors, filters)
                 complete = complete and kept is not None
                 if kept and entry.get("abstract") is not True:

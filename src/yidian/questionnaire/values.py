@@ -205,10 +205,10 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
 }
 UCUM = "http://unitsofmeasure.org"
 
-_DATE_TIME = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
-)
-_TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?")
+_TWO = "([0-9][0-9])"
+_CLOCK = rf"T{_TWO}(?::{_TWO}(?::{_TWO}(?:\.([0-9]+))?)?)?(Z|[+-][0-9][0-9]:[0-9][0-9])?"
+_DATE_TIME = re.compile(rf"([0-9]{{4}})(?:-{_TWO}(?:-{_TWO}(?:{_CLOCK})?)?)?")
+_TIME = re.compile(rf"{_TWO}:{_TWO}(?::{_TWO}(?:\.([0-9]+))?)?")
 _NUMBERS = frozenset(["integer", "decimal", "positiveInt", "unsignedInt"])
 _DATES = frozenset(["date", "dateTime", "instant"])
 _STRINGS = frozenset(["string", "markdown", "code", "id", "uri", "url", "canonical"])

@@ -60,21 +60,18 @@ def choose(kind: str, pk: int, engine: Engine, known: World) -> list[Chosen]:
     for other_kind, ids in wanted.items():
         for other in subjects(other_kind, ids, known).values():
             close = closeness(one, other, known)
-            if close is None or _is_shown_anyway(one, other):
+            if close is None:
                 continue
             far_apart = one.parts != other.parts and not one.parts & other.parts
             day = other.day.toordinal() if other.day else 0
             order = (close[0], far_apart, -likeness.get(other.key, 0.0), -day, other.kind, -other.pk)
             ranked.append((order, other, why(one, other, close, known)))
     ranked.sort(key=lambda each: each[0])
-    touching = [each for each in ranked if each[0][0] == TOUCHED]
-    kept = [each[1:] for each in ranked if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
+    # The condition that a page is about stands on it in a box of its own; it comes back when there is nothing else.
+    elsewhere = [each for each in ranked if each[1].kind != "condition" or each[1].pk != one.about] or ranked
+    touching = [each for each in elsewhere if each[0][0] == TOUCHED]
+    kept = [each[1:] for each in elsewhere if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
     return [Chosen(*other.key, reason) for other, reason in _once(one, kept)]
-
-
-def _is_shown_anyway(one: Subject, other: Subject) -> bool:
-    """The condition that a page is about stands on it in a box of its own."""
-    return other.kind == "condition" and other.pk == one.about
 
 
 def _alike(one: Subject, engine: Engine) -> dict[tuple[str, int], float]:
@@ -126,14 +123,15 @@ def why(one: Subject, other: Subject, close: tuple, known: World) -> str:
         if other.kind == "condition" and other.pk == topic:
             return f"讲的就是{name}"
         return f"关于{name}" if one.kind == "condition" else f"同样关于{name}"
+    if other.kind == "condition":
+        narrower = "它的一种" if one.kind == "condition" else "其中一种"
+        return {NARROWER: narrower, BROADER: "更大的一类", SISTER: "同一类"}.get(relation, "相关的病症")
     if relation == NARROWER:
         return f"关于它的一种：{name}" if one.kind == "condition" else f"关于其中一种：{name}"
     if relation == BROADER:
         return f"关于更大的一类：{name}"
     if relation == SISTER:
         return f"同一类里的：{name}"
-    if other.kind == "condition":
-        return f"相关的病症：{name}"
     touched = [topic for topic in one.topics if topic in other.touches]
     return f"也讲到{known.name(touched[0])}" if touched else f"讲这里提到的{name}"
 

@@ -33,6 +33,7 @@ _SIGNED = (
     "date_published",
     "description",
     "date_modified",
+    "origin",
     "author__job_title",
     "author__slug",
     "author__name",

@@ -13,7 +13,7 @@ from django.db.models import Max
 
 from yidian.encyclopedia.models import Condition
 from yidian.pagecache.actions import purge_on_commit
-from yidian.related.choosing import NEWEST, Chosen, choose
+from yidian.related.choosing import Chosen, choose
 from yidian.related.models import Link, Reading, ReadingRequest
 from yidian.related.subjects import KINDS, World, world
 from yidian.search.backends import IndexDamaged
@@ -22,7 +22,7 @@ from yidian.search.library import NotReady, library
 from yidian.search.models import IndexRequest
 from yidian.terms.models import BodyPart
 
-# A tick of the ticker leaves room for purges: at 8 to 20 ms an entry this is a fifth of one processor.
+# A tick of the ticker leaves room for purges: at 20 ms an entry this is a fifth of one processor.
 TICK_ENTRIES = 10
 TICK_SECONDS = 0.05
 # Ids looked at in a tick when searching for entries that nobody has worked out yet.
@@ -140,18 +140,19 @@ def _stamp(model) -> tuple:
 def make(kind: str, pk: int, engine: Engine, known: World, *, spreads: bool = False) -> list[Chosen]:
     """Works out and keeps what stands next to an entry; nothing is kept of one that is not public.
 
-    With `spreads`, entries that list it, and those that it lists and that do not know of it, are asked for too.
+    With `spreads`, the entries that list it and those that it lists are asked for too.
     """
     chosen = choose(kind, pk, engine, known)
     public = KINDS[kind].objects.public().filter(pk=pk).exists() if not chosen else True
     with transaction.atomic():
         if spreads:
             listing = _listing(kind, pk)
-            _request({*listing, *((each.kind, each.pk) for each in chosen[:NEWEST])}, spreads=False)
+            _request({*listing, *((each.kind, each.pk) for each in chosen)}, spreads=False)
         if not public:
             Reading.objects.filter(kind=kind, object_id=pk).delete()
             return []
-        reading, _new = Reading.objects.get_or_create(kind=kind, object_id=pk)
+        # two processes at the same entry take turns
+        reading, _new = Reading.objects.select_for_update().get_or_create(kind=kind, object_id=pk)
         links = [
             Link(reading=reading, position=position, why=each.why, **{f"{each.kind}_id": each.pk})
             for position, each in enumerate(chosen)

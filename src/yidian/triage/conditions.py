@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 Truth = tuple[int, int]
-Condition = (
-    tuple  # ("answer", question) | ("age", op, years) | ("sex", name) | ("pregnant",) | all | any | not | at_least
-)
+# ("answer", question), ("age", operator, years), ("sex", name), ("pregnant",), or all, any, not, at_least with parts
+Condition = tuple
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _COMPARE = re.compile(r"(>=|<=|>|<)\s*(\d+(?:\.\d+)?)")

@@ -65,7 +65,7 @@ def expand(word: str) -> list[list[str]]:
         if core.startswith("["):
             choices = list(core[1:-1])
         elif core.startswith("("):
-            choices = core[1:-1].split("|")
+            choices = [each for choice in core[1:-1].split("|") for each in _written_out(choice)]
         else:
             choices = [core]
         numeric = [choice for choice in choices if choice in ("\\d+", "#")]
@@ -94,8 +94,15 @@ def expand(word: str) -> list[list[str]]:
     return segments
 
 
+def _written_out(choice: str) -> list[str]:
+    """An alternative with `[甲乙]` or `?` of its own as all it stands for; a number stays as it is."""
+    if choice == "" or choice == r"\d+" or not set(choice) & set("[?"):
+        return [choice]
+    return expand(choice)[0]
+
+
 def read_pattern(written, concepts: Mapping) -> tuple:
-    """(terms, ordered, window); a term is a tuple of alternatives, each a concept, ("measure", op, number) or a fact."""
+    """(terms, ordered, window); a term is a tuple of alternatives: a concept, a fact, (measure, operator, number)."""
     if not isinstance(written, str):
         raise PhraseError(f"说法要写成一行文字：{written!r}。")
     body, _, width = written.partition(" /")

@@ -1,4 +1,4 @@
-"""The rule base: YAML that people write and review, checked, and compiled to one structure that loads in milliseconds."""
+"""The rule base: YAML that people write and review, checked, and compiled to one structure that loads fast."""
 
 import hashlib
 import json

@@ -95,7 +95,7 @@ def _plain(text: str, hans: Mapping[int, str]) -> tuple[str, list[int] | range]:
 
 
 class _Index:
-    """The words of every concept by their first two characters, and the patterns of every rule by one of their terms."""
+    """The words of every concept by their first two characters, the patterns of every rule by one of their terms."""
 
     def __init__(self, book: Rulebook):
         self.words: dict[str, list[str]] = {}

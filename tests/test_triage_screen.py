@@ -1,0 +1,160 @@
+"""Red flags in free text: what is there, what is not, where it stands, what it costs, and how good it is."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from yidian.cli.bench_triage import judge
+from yidian.triage.levels import urgency
+from yidian.triage.rulebook import load
+from yidian.triage.screen import screen
+
+JUDGED = Path(__file__).parent / "data" / "red_flag_sentences.jsonl"
+BOOK = load()
+
+
+def level(text, **who):
+    return screen(text, **who).level
+
+
+def statuses(text):
+    return {finding.status for finding in screen(text).findings}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我妈现在嘴歪了",
+        "胸口像压了块大石头，冒冷汗",
+        "不是没有胸痛，是疼得冒冷汗",
+        "没有发烧，但是胸口压着疼，冒冷汗",
+        "奶奶叫不醒了怎么办",
+    ],
+)
+def test_what_is_there_now_is_an_emergency(text):
+    assert level(text) == "emergency_call"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("没有胸痛", "negated"),
+        ("没有发烧、抽搐、昏迷", "negated"),
+        ("我爸去年抽搐过，现在都好了", "other"),
+        ("我三年前晕倒过", "past"),
+        ("如果突然叫不醒怎么办", "hypothetical"),
+        ("怎么预防抽搐", "hypothetical"),
+        ("新闻里有人跑步时突然晕倒", "other"),
+    ],
+)
+def test_what_is_not_there_now_is_named_and_does_not_count(text, status):
+    assert level(text) is None
+    assert status in statuses(text)
+
+
+def test_nothing_in_nothing():
+    for text in ("", " ", "\u200b", "你好", "睡前怎么拉伸小腿", "血压正常，青菜多吃"):
+        assert screen(text).as_dict() == {"level": None, "findings": []}
+
+
+def test_age_sex_and_pregnancy_count_from_the_text_or_beside_it():
+    assert urgency(level("宝宝2个月，发烧38.5")) >= urgency("emergency")
+    assert urgency(level("发烧38.5", age=0.1)) >= urgency("emergency")
+    assert level("发烧38.5", age=30) is None
+    assert level("怀孕34周，血压165/110，头痛") == "emergency_call"
+    assert level("血压165/110，头痛", pregnant=True) == "emergency_call"
+    assert level("睾丸突然剧痛", sex="male") == "emergency" and level("睾丸突然剧痛", sex="female") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("血糖2.8，喝了糖水还是手抖", "emergency"),
+        ("抽搐了十分钟", "emergency_call"),
+        ("体温40.2，胡言乱语", "emergency_call"),
+        ("血压200/120，头痛，看东西花", "emergency_call"),
+        ("血氧85", "emergency_call"),
+        ("流鼻血半小时止不住", "emergency"),
+    ],
+)
+def test_numbers_count(text, least):
+    assert urgency(level(text)) >= urgency(least)
+
+
+def test_a_span_is_in_code_points_of_the_input_whatever_was_hidden_in_it():
+    text = "😀 我\u200b奶奶，叫\u200b不醒了"
+    finding = screen(text).findings[0]
+    start, end = finding.span
+    assert text[start:end] == finding.text == "叫\u200b不醒"
+
+
+def test_traditional_and_full_width_are_read_like_simplified():
+    assert level("嘴歪了，說話不清楚") == level("嘴歪了，说话不清楚") == "emergency_call"
+    assert level("血压２００／１２０，头痛") == "emergency_call"
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet="胸口痛没有不发烧叫醒抽血，。 1?！突然吐我爸如果去年", max_size=80))
+def test_any_text_gets_an_answer_with_spans_that_hold(text):
+    found = screen(text)
+    assert found == screen(text)
+    for finding in found.findings:
+        start, end = finding.span
+        assert 0 <= start < end <= len(text) and text[start:end] == finding.text
+        assert BOOK.rules[finding.rule].level == finding.level
+    present = [urgency(finding.level) for finding in found.findings if finding.status == "present"]
+    assert urgency(found.level) == max(present, default=0)
+
+
+HOSTILE = [
+    "没有胸痛" * 2500,
+    "胸口" * 5000,
+    "疼" * 10_000,
+    "不" * 10_000,
+    "1" * 10_000,
+    "一" * 10_000,
+    "突然右手" * 2500,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:4])
+def test_a_long_hostile_text_costs_no_more_than_its_length(text):
+    screen("胸痛")
+    costs = []
+    for part in (text[:2500], text):
+        start = time.process_time()
+        screen(part)
+        costs.append(time.process_time() - start)
+    assert costs[1] < 2 and costs[1] < 12 * costs[0] + 0.05  # four times the text; a square would be sixteen
+
+
+def test_five_hundred_characters_cost_little():
+    everyday = (
+        "我今年三十五岁，平时工作忙，经常坐着，最近觉得小腿有点酸，晚上睡觉偶尔抽筋，想问问平时吃什么、怎么锻炼好。"
+    )
+    text = (everyday * 20)[:500]
+    screen(text)
+    rounds = []
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(20):
+            screen(text)
+        rounds.append((time.process_time() - start) / 20)
+    assert min(rounds) < 0.002
+
+
+def test_the_judged_sentences():
+    import json
+
+    rows = [json.loads(line) for line in JUDGED.read_text("utf-8").splitlines()]
+    dev = judge([row for row in rows if row["part"] == "dev"])
+    held_out = judge([row for row in rows if row["part"] == "held-out"])
+    assert dev["recall"] >= 0.97 and dev["precision"] >= 0.95
+    # never tuned on; what was reached, not what is wanted (0.97 at 0.9): see docs/developers/red-flags.md
+    assert held_out["recall"] >= HELD_OUT_RECALL and held_out["precision"] >= HELD_OUT_PRECISION
+
+
+HELD_OUT_RECALL, HELD_OUT_PRECISION = 0.9, 0.84
