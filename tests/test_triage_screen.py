@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from yidian.triage.levels import urgency
 from yidian.triage.rulebook import load
 from yidian.triage.screen import screen
 
+QUESTIONS = Path(__file__).parents[1] / "src" / "yidian" / "starter" / "bundle" / "questions"
 JUDGED = Path(__file__).parent / "data" / "red_flag_sentences.jsonl"
 BOOK = load()
 
@@ -53,6 +55,75 @@ def test_what_is_there_now_is_an_emergency(text):
 def test_what_is_not_there_now_is_named_and_does_not_count(text, status):
     assert level(text) is None
     assert status in statuses(text)
+
+
+ORDINARY = [
+    "医生让我一直喝药，还要喝药多久",
+    "在喝药调理，什么时候能停",
+    "饭前喝药还是饭后喝药，已经喝了三天",
+    "孩子感冒吃感冒药可以打针吗",
+    "吃药打针都试过，没用",
+    "甲钴胺、针灸哪个好，我还在吃降压药",
+    "枸杞泡酒怎么喝",
+    "吃了很多药都不管用",
+    "癫痫病四肢抽搐应该吃什么",
+    "热性惊厥用抗癫痫药有效吗，有什么不同？",
+    "睡觉时身体会不由自主抽搐一下",
+    "眼皮抽搐好几天了",
+    "孩子抽动症要吃什么药",
+    "乙肝母婴截断怎么做",
+    "过敏性哮喘怎么调理",
+    "打完疫苗宝宝哭",
+    "糖尿病人腿没劲怎么办",
+    "小腿硬得像石头，按下去疼",
+    "癫痫、破伤风、狂犬病也会吗？",
+    "小腿突然痛，怎么知道是抽筋，还是血栓",
+    "累得想死，想睡觉",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_questions_are_no_emergency(text):
+    assert urgency(level(text)) < urgency("emergency")
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("老婆喝药自杀", "emergency_call"),
+        ("他喝了农药", "emergency_call"),
+        ("我想喝药死了算了", "emergency_call"),
+        ("妈妈想不开喝药了", "emergency_call"),
+        ("孩子误食降压药", "emergency"),
+        ("吃了几十片安眠药", "emergency"),
+        ("宝宝吞了一根针", "emergency"),
+        ("女儿突然全身抽搐，应该吃什么药", "emergency_call"),
+        ("四肢不由自主地抽搐，停不下来", "emergency_call"),
+        ("脸部抽搐，口吐白沫，叫不醒", "emergency_call"),
+        ("手指被机器截断", "emergency_call"),
+        ("肚子不敢碰，一碰就疼", "emergency"),
+        ("腿没劲，腰疼，尿不出来", "emergency"),
+        ("孩子被老师打，身上青紫", "emergency"),
+        ("过敏，喘不上气", "emergency_call"),
+    ],
+)
+def test_what_looks_like_them_and_is_one(text, least):
+    assert urgency(level(text)) >= urgency(least)
+
+
+def test_the_questions_of_the_starter_bundle_are_no_emergency():
+    pages = [yaml.safe_load(path.read_text("utf-8").split("---")[1]) for path in sorted(QUESTIONS.glob("*.md"))]
+    asked = [f"{page['name']}。{page.get('detail', '')}" for page in pages]
+    assert len(asked) > 10
+    assert [text for text in asked if urgency(level(text)) >= urgency("emergency")] == []
+    assert level(asked[0] + "我妈现在嘴歪了，说话不清") == "emergency_call"
+
+
+@pytest.mark.parametrize("cry", ["想死", "我想死", "好想死", "不想活", "我不想活了", "想自杀", "自杀", "活不下去了"])
+def test_a_bare_cry_shows_where_help_is(cry):
+    found = screen(cry)
+    assert urgency(found.level) >= urgency("same_day")
+    assert any("12356" in BOOK.rules[finding.rule].message for finding in found.findings if finding.status == "present")
 
 
 def test_nothing_in_nothing():
