@@ -79,6 +79,8 @@ ORDINARY = [
     "癫痫、破伤风、狂犬病也会吗？",
     "小腿突然痛，怎么知道是抽筋，还是血栓",
     "累得想死，想睡觉",
+    "我一直在抽烟，会影响血糖吗",
+    "胃酸特别多，胃痛吃什么",
 ]
 
 
@@ -228,4 +230,4 @@ def test_the_judged_sentences():
     assert held_out["recall"] >= HELD_OUT_RECALL and held_out["precision"] >= HELD_OUT_PRECISION
 
 
-HELD_OUT_RECALL, HELD_OUT_PRECISION = 0.9, 0.84
+HELD_OUT_RECALL, HELD_OUT_PRECISION = 0.9, 0.85
