@@ -651,7 +651,8 @@ def test_no_page_scrolls_sideways_however_narrow_or_large_its_text(visit):
 # ---- without scripts ----
 
 HIDDEN_TEXT = """() => [...document.querySelectorAll('main :is(h1, h2, h3, p, li, dt, dd, figcaption)')]
-  .filter(e => e.textContent.trim() && !e.checkVisibility() && !e.closest('.needs-js, [role=status]'))
+  .filter(e => e.textContent.trim() && !e.checkVisibility()
+    && !e.closest('.needs-js, [role=status], details:not([open])'))
   .map(e => e.outerHTML.slice(0, 120))"""
 DEAD = """() => [...document.querySelectorAll('.needs-js, button, [onclick]')]
   .filter(e => e.checkVisibility() && !(e.type === 'submit' && e.form)).map(e => e.outerHTML.slice(0, 120))"""

@@ -474,7 +474,7 @@ def test_a_name_that_the_site_has_gets_an_address_of_its_own(tmp_path):
 
 @pytest.mark.django_db
 def test_the_command_ends_in_counts_and_says_what_it_assumed(tmp_path, monkeypatch):
-    monkeypatch.setattr("yidian.cli.main._prepare", lambda: None)
+    monkeypatch.setattr("yidian.cli.main.prepare", lambda: None)
     path = write(tmp_path, TABLE + "短\n", "answers.csv")
     done = CliRunner().invoke(main, ["import", str(path), "--format", "qa-csv"])
     assert done.exit_code == 1

@@ -84,7 +84,11 @@ class Library:
                 return self.random.choice(there)
             return sorted(self.random.sample(there, self.random.randint(0, len(there))))
         if field.shape in {"names", "lines"}:
-            return list(dict.fromkeys(self.word() for _ in range(self.random.randint(1, 3))))
+            words = dict.fromkeys(self.word() for _ in range(self.random.randint(1, 3)))
+            # a synonym stands in one group only
+            if key.startswith("synonym-group"):
+                return [f"{word} {key} {number}" for number, word in enumerate(words)]
+            return list(words)
         if field.shape == "records":
             return [self.record(field.fields, key) for _ in range(self.random.randint(1, 2))]
         return self.word(field.limit)

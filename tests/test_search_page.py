@@ -74,7 +74,7 @@ def test_a_result_shows_the_sentence_that_answers_its_date_and_its_review_state(
 def test_groups_are_short_and_lead_to_the_rest(client, site):
     page = client.get("/search?q=半夜腿抽筋怎么办").content.decode()
     assert page.count("半夜腿抽筋怎么办") >= 4
-    more = re.search(r'<a class="more" href="([^"]+)">更多问答</a>', page)[1].replace("&amp;", "&")
+    more = re.search(r'<a class="search-more" href="([^"]+)">更多问答</a>', page)[1].replace("&amp;", "&")
     rest = client.get(more).content.decode()
     assert rest.count("第5问") == 1
     assert "看全部类别" in rest

@@ -15,12 +15,12 @@ from yidian.zh.aligned import align
 JUDGED = Path(__file__).parent / "data" / "term_linking.jsonl"
 # The share of queries whose term is among the first ten, by how they are written. Measured on the held-out part
 # with the vocabulary of November 2026: clean, initials and pinyin 1.00, typo 0.96, traditional 0.92, english 0.91;
-# synonym 0.83, where the rest are words that the vocabulary does not have.
+# synonym 0.86, where the rest are words that the vocabulary does not have, on the dev part mostly whole sentences.
 LEAST = {
-    "dev": {"clean": 0.90, "english": 0.90, "initials": 0.95, "pinyin": 0.95, "typo": 0.95, "traditional": 0.90},
+    "dev": {"clean": 0.97, "english": 0.95, "initials": 0.95, "pinyin": 0.95, "typo": 0.95, "traditional": 0.95},
     "held-out": {"clean": 0.95, "english": 0.90, "initials": 0.95, "pinyin": 0.95, "typo": 0.95, "traditional": 0.90},
 }
-LEAST_SYNONYM = {"dev": 0.85, "held-out": 0.80}
+LEAST_SYNONYM = {"dev": 0.90, "held-out": 0.85}
 
 
 def judged(part):

@@ -1,6 +1,6 @@
 """延展阅读: what stands next to a page, read as plain rows because a page shows sixteen of them."""
 
-from django.db.models import CharField, Exists, F, QuerySet, Value
+from django.db.models import BigIntegerField, Case, CharField, Exists, F, QuerySet, Value, When
 from django.db.models.functions import Cast
 
 from yidian.answers.models import Question
@@ -57,25 +57,32 @@ def _linked(kind: str, entry: str, pk: int) -> QuerySet:
     )
 
 
-def _about(column: str, rank: int, entry: str, pk: int, condition: int) -> QuerySet:
-    """Questions about a condition, newest first, for a page that nobody has worked out yet."""
-    made = Reading.objects.filter(kind=entry, object_id=pk)
-    found = Question.objects.public().filter(~Exists(made), **{column: condition})
+def _about(column: str, rank: int, condition: int, *enough: Exists) -> QuerySet:
+    """Questions about a condition, newest first; none when one of `enough` holds.
+
+    That stands in the value that is looked up, not beside it: there SQLite walks all questions about the condition
+    first (of 2,666 a page paid 0.46 ms instead of 0.30) and sorts those about its narrower forms (6.5 ms, not 0.33).
+    """
+    nothing = Value(None, output_field=BigIntegerField())
+    wanted = Case(*(When(each, then=nothing) for each in enough), default=Value(condition, BigIntegerField()))
+    found = Question.objects.public().filter(**{column: wanted})
     return found.order_by("-date_published", "-pk").values_list(
         Value(rank), _text("question"), "pk", _text(""), *map(F, _CARD)
     )[: FURTHER_READING + 1]
 
 
-_READ = CompiledRead(
-    lambda entry, pk, condition: [
+def _parts(entry: str, pk: int, condition: int) -> list[QuerySet]:
+    """What an entry lists; of one that nobody has worked out yet, the questions about its condition."""
+    made = Exists(Reading.objects.filter(kind=entry, object_id=pk))
+    about = Question.objects.public().filter(about=condition)
+    return [
         *(_linked(kind, entry, pk) for kind in KINDS),
-        _about("about", 100, entry, pk, condition),
-        _about("about__broader", 200, entry, pk, condition),
-    ],
-    str,
-    int,
-    int,
-)
+        _about("about", 100, condition, made),
+        _about("about__broader", 200, condition, made, Exists(about[FURTHER_READING : FURTHER_READING + 1])),
+    ]
+
+
+_READ = CompiledRead(_parts, str, int, int)
 
 
 def _card(row: tuple, prefix: str, why: str = "", section: str = "questions") -> dict:

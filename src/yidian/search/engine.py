@@ -28,7 +28,7 @@ MAX_EMBEDDED = 500
 # A changed synonym has documents indexed again up to this many a word; the rest wait for `yidian reindex`.
 MOST_SPEAKING = 2_000
 # How much the nearness of meaning counts against the words, both in standard deviations over the candidates.
-DENSE_WEIGHT = 0.8
+DENSE_WEIGHT = 1.5
 
 
 def _pack(tags: Sequence[str], text: bytes, vector: bytes) -> bytes:
