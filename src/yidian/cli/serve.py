@@ -122,7 +122,20 @@ def load_in_worker(parent: int) -> Callable:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     threading.Thread(target=_end_with, args=(parent,), name="parent-watch", daemon=True).start()
-    return _load()
+    application = _load()
+    if apps.is_installed("yidian.search"):
+        threading.Thread(target=_warm_search, name="warm-search", daemon=True).start()
+    return application
+
+
+def _warm_search() -> None:
+    """Reads the dictionaries that a first search would wait a second for; what fails here, that search will tell."""
+    from yidian.search.library import NotReady, library
+    from yidian.triage.screen import screen
+
+    screen("腿抽筋")
+    with contextlib.suppress(NotReady):
+        library().engine().search("xiaotui 抽经")
 
 
 def _bind_to_processor(parent: int) -> None:
