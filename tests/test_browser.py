@@ -1123,7 +1123,7 @@ def test_an_institution_brings_its_answers_in_and_publishes_one(visit, site, tmp
     brought = site.yidian(*source, "某医院")
     assert brought.stdout.endswith("4 created, 0 updated, 0 unchanged, 0 rejected\n")
     assert "和前面的行完全相同：1 行\n  3（同 2）\n和前面的行几乎相同：1 行\n  4（同 2）" in brought.stderr
-    assert "和网站上已有的问答完全相同：3 行" in site.yidian(*source, "另一家", "--dry-run").stdout
+    assert "和网站上已有的问答完全相同：4 行" in site.yidian(*source, "另一家", "--dry-run").stdout
 
     password = re.search("密码：(\\S+?)（", site.yidian("editor", "shenhe", "--admin").stdout)[1]
     editor = visit("/admin/login/")
