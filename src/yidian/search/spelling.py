@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from yidian.search.bigrams import Bigrams, hear
-from yidian.search.typed import Names, Reading, read
+from yidian.search.typed import Names, Reading, only_initials, read
 from yidian.zh.aligned import align
 from yidian.zh.grams import runs
 
@@ -34,6 +34,9 @@ _WORD_PRICE = 3.0
 _CUT_PRICE = 3.0
 # A text that is nothing but the misspelt term was meant to be a term, the more so the longer it is.
 _ALONE = 2.0
+
+# With fewer initials some swap of two spells a name by chance.
+SWAPPED_FROM = 4
 
 
 class Correction(NamedTuple):
@@ -138,7 +141,15 @@ class Speller:
         found = [Reading(name[len(before) : len(name) - len(after)], sure) for name, sure in named]
         if before or after:
             found += self.names.typed(letters, self.bigrams)
-        return found + read(words, self.bigrams, before[-1:], after[:1])
+        found += read(words, self.bigrams, before[-1:], after[:1])
+        return found or self._swapped(letters)
+
+    def _swapped(self, letters: str) -> list[Reading]:
+        """What initials spell when two neighbours are taken to be swapped: dtjc for dtcj."""
+        if len(letters) < SWAPPED_FROM or not only_initials(letters):
+            return []
+        swaps = (letters[:at] + letters[at + 1] + letters[at] + letters[at + 2 :] for at in range(len(letters) - 1))
+        return [reading for swapped in swaps for reading in self.names.typed(swapped, self.bigrams)]
 
     def _terms_in(self, run: str) -> list[tuple[int, int, str, float]]:
         """Stretches of a Han run, the term each may be meant for, and how much likelier that must be."""

@@ -127,10 +127,11 @@ def read(letters: list[str], bigrams: Bigrams, before: str = "", after: str = ""
 
 def is_syllables(word: str) -> bool:
     """Whether a word can be whole syllables of pinyin, the last perhaps unfinished."""
-    return split_syllables(word) is not None and len(word) > 1 and not _only_initials(word)
+    return split_syllables(word) is not None and len(word) > 1 and not only_initials(word)
 
 
-def _only_initials(word: str) -> bool:
+def only_initials(word: str) -> bool:
+    """Whether the letters hold no vowel, so that they are no pinyin."""
     return not any(vowel in word for vowel in "aeiouv")
 
 
