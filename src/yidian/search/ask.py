@@ -199,7 +199,10 @@ def _is_answered(items: list[Result], understood: Understood | None, engine: Eng
     whole = sum(rest.values()) + sum(parts.values())
     complaints = {mention.slug for mention in mentions if mention.category in ("symptom", "disease")}
     wanted = ANSWERED if len(meant) <= SHORT else ANSWERED_ACCOUNT
-    for item in items[:LOOKED_AT]:
+    weights = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
+    # a part of the body or a department is a way to an answer, not one
+    answers = [item for item in items if weights.get(item.document.kind, 1.0) >= 1]
+    for item in answers[:LOOKED_AT]:
         head = " ".join(item.document.head)
         text = f"{head} {item.document.body}"
         if complaints and not complaints & set(engine.lexicon.concepts(head)):
