@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 
-def _holds_files(pid: int) -> bool:
-    """Whether a process is still there with anything open; a zombie has let go."""
+def _alive(pid: int) -> bool:
+    """Whether any thread of a process still runs; a leader can be a zombie while its threads hold files and maps."""
     try:
-        return any(Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:  # one ended between listing and reading
+        return Path(f"/proc/{pid}").exists()
+    return any(state not in "ZX" for state in states)
 
 
 class ServerProcess:
@@ -82,9 +83,9 @@ class ServerProcess:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
         self.process.stdout.close()
-        deadline = time.monotonic() + 10
-        while any(_holds_files(pid) for pid in family[1:]):
-            assert time.monotonic() < deadline, "a killed process holds its files"
+        deadline = time.monotonic() + 20
+        while any(_alive(pid) for pid in family[1:]):
+            assert time.monotonic() < deadline, "a killed process is still there"
             time.sleep(0.05)
 
     def end(self) -> None:

@@ -57,7 +57,14 @@ def mounted(folder, size: str):
 
 
 def remount(folder, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
+    """Turns the disk read-only or back; the kernel may hold a killed process's files a moment longer."""
+    tried = []
+
+    def done() -> bool:
+        tried.append(subprocess.run(["mount", "-o", f"remount,{how}", folder], capture_output=True, text=True))
+        return tried[-1].returncode == 0
+
+    assert eventually(done), tried[-1].stderr
 
 
 def fill_up(folder) -> None:
