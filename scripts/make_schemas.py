@@ -47,7 +47,7 @@ HELP = {
     "contraindications.question": "能答“是”的一句话，例如：您正在吃华法林吗？",
     "contraindications.removes": "步骤的编号，写在步骤标题后面：### 做什么 {id: lashen}。",
     "contraindications.instead": "不要做什么，改做什么；要写出处，例如 [^nhs-leg-cramps]。",
-    "contraindications.answered_by": "写成 自测/题号，例如 yejian-tuichoujin/one-leg-swollen；那一题答“是”就是这里答“是”。",
+    "contraindications.answered_by": "写成 自测/题号；那一题答“是”就是这里答“是”。",
     "codes": "每条写成 {system: ICD-10, value: R25.2}。",
     "author": "医生的网址拼音。不写：署名医典编辑部。",
     "reviewer": "医生的网址拼音。不写：页面写明等待执业医师审核。",

@@ -126,6 +126,8 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         answers = queries.answers_to(row["pk"], entry["answers"], prefix) or []
     tags += [f"doctor:{answer['author_slug']}" for answer in answers if answer["author_slug"]]
     condition_id = about["pk"] if about else None
+    fired = red_flags.cards(f"{row['name']}。{row['detail']}", prefix)
+    tags += ["list:guides"] if fired else []  # a card names the guide that follows, once there is one
     page["jsonld"] = jsonld.question(page, entry, answers)
     return render(
         "question.html",
@@ -133,7 +135,7 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         tags,
         entry=entry,
         answers=answers,
-        red_flags=red_flags.cards(f"{row['name']}。{row['detail']}"),
+        red_flags=fired,
         condition=about,
         guides=queries.beside(condition_id, prefix)["guides"],
         related=_further_reading("question", row["pk"], condition_id, prefix, tags),
