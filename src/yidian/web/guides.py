@@ -53,15 +53,20 @@ def read_answers(entry: dict, given: Mapping) -> dict[str, str]:
 
 def from_self_test(entry: dict, slug: str, answers: Mapping[str, str]) -> dict[str, str]:
     """By question of a guide, what the answers to a self-test, by link id, say of it."""
+    return carried({each["key"]: asked_by(each, slug) for each in entry["contraindications"]}, answers)
+
+
+def carried(asked: Mapping[str, list[str]], answers: Mapping[str, str]) -> dict[str, str]:
+    """By question, yes or unsure where one of the link ids that ask the same was answered so."""
     found = {}
-    for each in entry["contraindications"]:
-        said = {answers.get(link_id) for link_id in asked_by(each, slug)}
+    for key, link_ids in asked.items():
+        said = {answers.get(link_id) for link_id in link_ids}
         if answer := next((answer for answer in ("yes", "unsure") if answer in said), ""):
-            found[each["key"]] = answer
+            found[key] = answer
     return found
 
 
-def asked_by(contraindication: dict, slug: str) -> list[str]:
+def asked_by(contraindication: Mapping, slug: str) -> list[str]:
     """The link ids of a self-test that ask what a guide's question asks."""
     return [each.removeprefix(f"{slug}/") for each in contraindication["answered_by"] if each.startswith(f"{slug}/")]
 
