@@ -233,7 +233,7 @@ def test_axe_finds_an_issue_that_is_planted(visit, rule):
 # or the first where none is.
 REACHABLE = """() => [...document.querySelectorAll('a[href], button, input, textarea, select, summary, [tabindex]')]
   .filter(e => e.tabIndex >= 0 && !e.disabled && e.type !== 'hidden' && (e.type !== 'radio' || e.checked ||
-    document.getElementsByName(e.name)[0] === e && ![...document.getElementsByName(e.name)].some(other => other.checked))
+    (all => all[0] === e && !all.some(other => other.checked))([...document.getElementsByName(e.name)]))
     && e.checkVisibility({visibilityProperty: true}))
   .map((e, i) => { e.dataset.stop = i; return e.outerHTML.slice(0, 120) })"""
 FOCUSED = """() => {
@@ -487,7 +487,8 @@ def test_an_error_is_reported_by_keyboard(visit, site):
 GUIDE = "/guides/ceshi-zhinan/"
 LEFT = """() => ['#not-for', '.phase', '.stop', '#do-dont', '.lead'].flatMap(s => [...document.querySelectorAll(s)])
   .map(e => e.outerHTML.replace(/<div class="step__timer.*?<\\/div>/gs, '').replace(/<!--.*?-->/gs, '')
-    .replace(/ (checked|hidden|role="button"|aria-expanded="false")(="")?/g, '').replace(/\\s+/g, ' ').replace(/> </g, '><').trim())"""
+    .replace(/ (checked|hidden|role="button"|aria-expanded="false")(="")?/g, '')
+    .replace(/\\s+/g, ' ').replace(/> </g, '><').trim())"""
 
 
 @pytest.mark.parametrize("first", ["yes", "no", "unsure", None])
@@ -506,7 +507,10 @@ def test_a_guide_is_fitted_alike_by_the_server_and_in_the_browser(visit, first):
         assert pages[0] == pages[1] != ""
         ours, theirs = with_scripts.evaluate(LEFT), without.evaluate(LEFT)
         # the server leaves out the way past the questions, the browser hides it
-        ours = [part.replace('<p class="no-print"><a class="before-skip" href="#phase-1">都没有？直接看步骤</a></p>', "") for part in ours]
+        ours = [
+            part.replace('<p class="no-print"><a class="before-skip" href="#phase-1">都没有？直接看步骤</a></p>', "")
+            for part in ours
+        ]
         assert ours == theirs
 
 

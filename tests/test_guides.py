@@ -6,11 +6,13 @@ from html import unescape
 
 import content
 import pytest
+from click.testing import CliRunner
 from django.core.exceptions import ValidationError
 from django.test import Client
 from test_exchange import bring, files_of, write
 from wagtail.test.utils.form_data import nested_form_data, streamfield
 
+from yidian.cli.main import main
 from yidian.encyclopedia.models import ActionGuide
 from yidian.exchange.bundle import export_bundle
 from yidian.exchange.check import check_bundle
@@ -179,10 +181,13 @@ def test_a_step_does_not_outlive_its_claim_and_comes_back_with_it(client, falls)
     html = client.get(ADDRESS).content.decode()
     assert "睡前拉伸" not in html and "这一步先不要做" in html and "坐下" in html
     assert "睡前拉伸" not in client.get(f"{ADDRESS}plandefinition.json").content.decode()
+    checked = CliRunner().invoke(main, ["check"])
+    assert checked.exit_code == 0 and f"提醒：{ADDRESS} 有一步已从页面撤下。步骤“睡前拉伸”" in checked.stdout
     if falls == "direction":
         claim.direction = "supports"
     content.publish(source if falls == "source" else claim)
     assert "睡前拉伸" in client.get(ADDRESS).content.decode()
+    assert "撤下" not in CliRunner().invoke(main, ["check"]).stdout
 
 
 @pytest.fixture

@@ -217,6 +217,7 @@ def _check_installation(deploy: bool) -> None:
     from django.db import connection
 
     from yidian.editorial.actions import stale_count
+    from yidian.encyclopedia.models import withheld_steps
     from yidian.site.checks import sqlite_durability_errors
 
     settings.YIDIAN_DATA.mkdir(parents=True, exist_ok=True)
@@ -225,6 +226,8 @@ def _check_installation(deploy: bool) -> None:
         found = checks.run_checks(include_deployment_checks=deploy, databases=["default"])
         if stale := stale_count():
             click.echo(f"提醒：有 {stale} 页要更新，运行 yidian reindex。")
+        for slug, fault in withheld_steps():
+            click.echo(f"提醒：/guides/{slug}/ 有一步已从页面撤下。{fault}")
     else:
         found = checks.run_checks(include_deployment_checks=deploy)
         click.echo("数据库还是空的，第一次运行 yidian serve 会建好。")

@@ -166,6 +166,13 @@ class ActionGuide(Entry):
         return {"phases": faults} if faults else {}
 
 
+def withheld_steps() -> Iterable[tuple[str, str]]:
+    """Slugs of public guides with what is wrong with each step whose claim has fallen; two queries a guide."""
+    for guide in ActionGuide.objects.public().order_by("slug"):
+        for fault in guide.publication_faults().get("phases", []):
+            yield guide.slug, fault
+
+
 def step_fault(step: str, slug: str, text: str, verdict: Verdict) -> str:
     """What is said of a step that rests on a claim which does not carry it."""
     return (
