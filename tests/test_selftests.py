@@ -16,7 +16,8 @@ from yidian.questionnaire.enablement import enabled
 from yidian.questionnaire.responses import parse_response
 from yidian.questionnaire.scoring import CONDITIONS, LEVELS, NUMBERS, asked_ids, outcome, response_of
 from yidian.questionnaire.validate import questionnaire_issues
-from yidian.selftests import general
+from yidian.search.library import library
+from yidian.selftests import finding, general
 from yidian.selftests.library import FOLDER, KINDS, self_tests
 from yidian.triage import engine, rulebook
 from yidian.zh.hant import to_hant
@@ -420,6 +421,35 @@ def test_self_tests_are_linked_from_where_readers_are(client):
         assert f'href="{test.url}"' in home and f"{test.url}</loc>" in sitemap
     page = client.get("/self-tests/yejian-tuichoujin/").content.decode()
     assert 'href="/conditions/yejian-tuichoujin/"' in page
+
+
+def test_self_tests_are_found_and_suggested(client, quick_search, settings, monkeypatch):
+    settings.YIDIAN_SEARCHED = "yidian.site.searched"
+    content.condition("yiyuzheng", "抑郁症", description="心情低落、提不起劲，持续两周以上。")
+    finding.bring_in_line()
+    library().build()
+
+    def shown(path):
+        return client.get(path).content.decode()
+
+    def suggested(typed):
+        found = client.get("/search/suggestions", {"q": typed}).json()["suggestions"]
+        return {each["name"]: each["kind"] for each in found}
+
+    link = 'href="/self-tests/phq-9/"'
+    for q in ("抑郁自测", "phq9", "PHQ-9", "抑郁"):
+        assert link in shown(f"/search?q={q}"), q
+    narrowed = shown("/search?q=抑郁&kind=self-tests")
+    assert link in narrowed and "/conditions/" not in re.search(r"<main.*</main>", narrowed, re.DOTALL)[0]
+    assert f'href="/zh-hant{self_tests()["phq-9"].url}"' in shown("/zh-hant/search?q=抑郁自测")
+    assert suggested("抑郁自")["抑郁自测（PHQ-9）"] == suggested("yyzc")["抑郁自测（PHQ-9）"] == "自测"
+    assert "抑郁症" in shown("/search?q=抑郁症")
+    # a release without it: nothing leads to a page that is gone
+    left = {slug: test for slug, test in self_tests().items() if slug != "phq-9"}
+    monkeypatch.setattr(finding, "self_tests", lambda: left)
+    finding.bring_in_line()
+    assert link not in shown("/search?q=抑郁自测") and "抑郁自测（PHQ-9）" not in suggested("抑郁自")
+    assert library().catch_up() and link not in shown("/search?q=抑郁自测")
 
 
 def test_the_guide_that_follows_is_one_of_the_starter_and_is_not_shown_beside_a_red_flag(client):

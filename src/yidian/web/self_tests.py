@@ -25,7 +25,7 @@ from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
 
-LABEL = "自测"
+LABEL = queries.KIND_LABELS["self-tests"]
 LEVEL_WORDS = {
     "emergency_call": "立即拨打 120",
     "emergency": "立即去急诊",
@@ -96,10 +96,12 @@ WORDS = {
     "change_then": "，结果会变成：{result}。",
     "change_other": "另一档",
     "at_least": "至少是：{name}",
+    "change_at_least": "至少{name}",
     "not_banded": "还不能定是哪一档",
     "may_be_higher": "还有题没有答，分数可能更高：最高可能到“{name}”（{range}）。",
     "whatever": "还有题没有答，不过怎么答都在这一档。",
-    "screening": "筛查不是诊断，没有发现什么也不说明没有病。拿不准就问医生。",
+    "screening": "筛查不是诊断，没有发现什么也不说明没有病。症状加重、有新的不舒服，或者您放心不下，就去看医生；"
+    "情况危急，拨打 120。",
     "basis": "{date} 做的。这次结果依据：问卷 {questionnaire}，规则 {rules}，程序 {engine}。"
     "凭这几个编号和数据文件可以重算。",
     "call_120": "拨打 120",
@@ -259,7 +261,7 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         row = next((row for scale in scales.values() for row in scale["table"] if row["code"] == change["band"]), None)
         named = LEVEL_WORDS.get(change["level"], "") if change["level"] != found["level"] else ""
         name = row["name"] if row else WORDS["change_other"]
-        change["result"] = named or (WORDS["at_least"].format(name=name) if change["at_least"] else name)
+        change["result"] = named or (WORDS["change_at_least"].format(name=name) if change["at_least"] else name)
     return {
         "stopped": stopped,
         "asks_flags": bool(test.sidecar.get("red_flags")),
@@ -466,7 +468,7 @@ class _Lines(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.lines: list[str] = []
+        self.lines: list[list[str]] = []
         self._left_out = 0
 
     def handle_starttag(self, tag, attrs):
@@ -475,9 +477,9 @@ class _Lines(HTMLParser):
         if self._left_out or tag == "button" or "no-print" in (dict(attrs).get("class") or "").split():
             self._left_out += 1
         elif tag in self._BLOCKS:
-            self.lines.append(self._BLOCKS[tag])
+            self.lines.append([self._BLOCKS[tag]])
         elif self.lines:
-            self.lines[-1] += " "
+            self.lines[-1].append(" ")
 
     def handle_endtag(self, tag):
         if self._left_out and tag not in self._VOID:
@@ -485,15 +487,15 @@ class _Lines(HTMLParser):
 
     def handle_data(self, data):
         if self.lines and not self._left_out:
-            self.lines[-1] += data
+            self.lines[-1].append(data)
 
 
 def page_text(title: str, html: str) -> str:
     """A result page as plain text; the browser makes the same from the same markup."""
     parser = _Lines()
     parser.feed(html)
-    # a heading brings an empty line before it, which stays
-    return "".join(line[: line.startswith("\n")] + " ".join(line.split()) + "\n" for line in [title, *parser.lines])
+    lines = (mark + " ".join("".join(words).split()) for mark, *words in parser.lines)
+    return "\n".join([title, *lines, ""])
 
 
 def _take(test: SelfTest, given: Mapping, go: str, group: bool, link_ids: list[str], answers: dict) -> str:

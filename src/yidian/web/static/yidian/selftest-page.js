@@ -231,7 +231,7 @@
     const row = (sidecar.bands || []).flatMap((scale) => scale.table).find((each) => each.code === change.band);
     const level = change.level !== found.level && levels[change.level];
     const name = row ? row.name : words.change_other;
-    const result = level || (change.at_least ? fill(words.at_least, { name }) : name);
+    const result = level || (change.at_least ? fill(words.change_at_least, { name }) : name);
     return words.change_if +
       change.changes.map((each) => fill(words.change_text, each)).join(words.change_and) +
       fill(words.change_then, { result });
