@@ -71,7 +71,7 @@ def _ordinary_speller():
 
 @pytest.fixture
 def quick_search(settings, tmp_path, monkeypatch, _ordinary_speller):
-    """An index folder of the test's own, built in milliseconds."""
+    """An index folder of the test's own, of what is in the database alone, built in milliseconds."""
     from yidian.search.spelling import Speller
 
     def consume(texts, names, titles=()):
@@ -80,6 +80,7 @@ def quick_search(settings, tmp_path, monkeypatch, _ordinary_speller):
         return _ordinary_speller
 
     settings.YIDIAN_DATA = tmp_path
+    settings.YIDIAN_SEARCHED = "yidian.editorial.searchable"
     monkeypatch.setattr(Speller, "build", consume)
 
 

@@ -1,5 +1,6 @@
 """Self-tests as files and as pages: the library's contract, and a reader's way through without JavaScript."""
 
+import gzip
 import json
 import random
 import re
@@ -8,12 +9,15 @@ from html import unescape
 
 import content
 import pytest
+from click.testing import CliRunner
 
+from yidian.cli.main import main
 from yidian.questionnaire.enablement import enabled
 from yidian.questionnaire.responses import parse_response
 from yidian.questionnaire.scoring import CONDITIONS, LEVELS, NUMBERS, asked_ids, outcome, response_of
 from yidian.questionnaire.validate import questionnaire_issues
-from yidian.selftests import general
+from yidian.search.library import library
+from yidian.selftests import finding, general
 from yidian.selftests.library import FOLDER, KINDS, self_tests
 from yidian.triage import engine, rulebook
 from yidian.zh.hant import to_hant
@@ -251,7 +255,8 @@ def test_phq9_from_the_first_question_to_the_result(client):
     reader.press(go="result")
     assert stage(reader.html) == "result"
     assert reader.html.index("拨打心理援助 12356") < reader.html.index("中重度抑郁症状")
-    assert "= 17 分" in reader.html and "筛查不是诊断" in reader.html and "没有保存" in reader.html
+    assert "= 17 分" in reader.html and "筛查不是诊断，没有发现什么也不说明没有病" in reader.html
+    assert "没有保存" in reader.html and test.form.hashes["rules"][:12] in reader.html
     assert "今天就去看医生" in reader.html
     reader.press(go="to:phq9-9").answer("phq9-9", "0").press(go="result")
     assert "flag-card" not in reader.html and "= 16 分" in reader.html
@@ -266,6 +271,11 @@ def test_back_keeps_answers_and_skip_drops_them(client):
     assert stage(reader.html) == "review" and reader.html.count("没有答") == 2
     reader.press(go="result")
     assert "算不出" in reader.html and "约时间看医生" not in reader.html
+    reader.press(go="to:gad2-1").answer("gad2-1", "3").press(go="skip").press(go="result")
+    assert "至少 3 分，最多 6 分" in reader.html and "约时间看医生" in reader.html
+    reader.press(go="to:gad2-1").answer("gad2-1", "1").press(go="skip").press(go="result")
+    assert "还不能定是哪一档" in reader.html and "最高可能到“需要再细看”" in reader.html
+    assert "约时间看医生" not in reader.html and "没有到需要细查的分数" not in reader.html
     assert stage(start(client, "gad-2").press(go="leave").html) == "intro"
 
 
@@ -313,7 +323,48 @@ def test_the_way_through_in_traditional_script(client):
     assert to_hant("需要再细看") in reader.html and 'lang="zh-Hant"' in reader.html
 
 
-@pytest.mark.parametrize("go", ["", "to:nothing", "to:", "back", "next", "result", "什么", "start"])
+def test_a_result_is_taken_along_and_made_again(client, tmp_path):
+    """The reader's own files: text for people, data that replays; served to nobody else and kept nowhere."""
+    reader = start(client, "yejian-tuichoujin")
+    for link_id in self_tests()["yejian-tuichoujin"].form.asked:
+        reader.answer(link_id, "unsure" if link_id == "cold-pale" else "no")
+    reader.press(go="result")
+    form = fields(reader.html)
+    text, data = (client.post(reader.path, form | {"go": go}) for go in ("save-text", "save-data"))
+    for response, suffix in ((text, "txt"), (data, "json")):
+        assert response["Cache-Control"] == "no-store" and not response.cookies
+        assert re.fullmatch(
+            rf'attachment; filename="yejian-tuichoujin-\d{{4}}-\d\d-\d\d\.{suffix}"', response["Content-Disposition"]
+        )
+    said = text.content.decode()
+    for line in ("夜里腿抽筋核对清单", "建议：今天就去看医生", "还没有排除的情况", "不确定", "这次结果依据：问卷 "):
+        assert line in said, line
+    assert "<" not in said and "复制" not in said and "改\n" not in said
+    path = tmp_path / "mine.json"
+    path.write_bytes(data.content)
+
+    def replayed():
+        return CliRunner().invoke(main, ["triage", "replay", str(path), "--json"])
+
+    assert replayed().exit_code == 0 and json.loads(replayed().stdout)["now"]["level"] == "same_day"
+    path.write_text(path.read_text("utf-8").replace('"code": "unsure"', '"code": "no"'), "utf-8")
+    assert replayed().exit_code == 1 and json.loads(replayed().stdout)["differs"] == ["result"]
+    path.write_text('{"resourceType": "QuestionnaireResponse", "questionnaire": "urn:x"}', "utf-8")
+    assert replayed().exit_code == 1 and "没有 'urn:x' 这个自测" in replayed().stderr
+
+
+def test_a_stopped_result_is_taken_along_too(client):
+    reader = start(client, "yejian-tuichoujin").answer("dark-urine", "yes")
+    said = client.post(reader.path, fields(reader.html) | {"go": "save-text"}).content.decode()
+    assert "先停在这里" in said and "立即去急诊" in said and "怎么算出来的" not in said
+    hant = start(client, "gad-2", "/zh-hant").answer("gad2-1", "3").answer("gad2-2", "3").press(go="result")
+    said = client.post(hant.path, fields(hant.html) | {"go": "save-text"}).content.decode()
+    assert to_hant("需要再细看") in said and "篩查不是診斷" in said
+
+
+@pytest.mark.parametrize(
+    "go", ["", "save-text", "save-data", "to:nothing", "to:", "back", "next", "result", "什么", "start"]
+)
 def test_whatever_is_sent_a_page_comes_back(client, go):
     for sent in ({"go": go}, {"go": go, "at": "x" * 500, "a.phq9-1": "9", "a.x": "1"}, {"a.phq9-1": "\x00" * 50}):
         response = client.post("/self-tests/phq-9/", sent)
@@ -332,8 +383,10 @@ def test_the_script_is_small_and_only_where_it_is_needed(client):
     html = client.get("/self-tests/phq-9/").content.decode()
     address = re.search(r'src="(/assets/selftest\.[0-9a-f]+\.js)"', html)[1]
     script = client.get(address).content
-    assert 10_000 < len(script) < 30_000
-    assert not re.search(rb"^ |^//", script, re.MULTILINE), "indentation and comments stay behind"
+    _, engine, page = script.split(b'(function(){"use strict";')
+    assert 10_000 < len(engine) < 20_000 and 10_000 < len(page) < 15_000
+    assert len(gzip.compress(script)) < 11_000
+    assert not re.search(rb"^ | //|^//", script, re.MULTILINE), "indentation and comments stay behind"
     for path in ("/", "/self-tests/"):
         assert address not in client.get(path).content.decode()
 
@@ -368,6 +421,35 @@ def test_self_tests_are_linked_from_where_readers_are(client):
         assert f'href="{test.url}"' in home and f"{test.url}</loc>" in sitemap
     page = client.get("/self-tests/yejian-tuichoujin/").content.decode()
     assert 'href="/conditions/yejian-tuichoujin/"' in page
+
+
+def test_self_tests_are_found_and_suggested(client, quick_search, settings, monkeypatch):
+    settings.YIDIAN_SEARCHED = "yidian.site.searched"
+    content.condition("yiyuzheng", "抑郁症", description="心情低落、提不起劲，持续两周以上。")
+    finding.bring_in_line()
+    library().build()
+
+    def shown(path):
+        return client.get(path).content.decode()
+
+    def suggested(typed):
+        found = client.get("/search/suggestions", {"q": typed}).json()["suggestions"]
+        return {each["name"]: each["kind"] for each in found}
+
+    link = 'href="/self-tests/phq-9/"'
+    for q in ("抑郁自测", "phq9", "PHQ-9", "抑郁"):
+        assert link in shown(f"/search?q={q}"), q
+    narrowed = shown("/search?q=抑郁&kind=self-tests")
+    assert link in narrowed and "/conditions/" not in re.search(r"<main.*</main>", narrowed, re.DOTALL)[0]
+    assert f'href="/zh-hant{self_tests()["phq-9"].url}"' in shown("/zh-hant/search?q=抑郁自测")
+    assert suggested("抑郁自")["抑郁自测（PHQ-9）"] == suggested("yyzc")["抑郁自测（PHQ-9）"] == "自测"
+    assert "抑郁症" in shown("/search?q=抑郁症")
+    # a release without it: nothing leads to a page that is gone
+    left = {slug: test for slug, test in self_tests().items() if slug != "phq-9"}
+    monkeypatch.setattr(finding, "self_tests", lambda: left)
+    finding.bring_in_line()
+    assert link not in shown("/search?q=抑郁自测") and "抑郁自测（PHQ-9）" not in suggested("抑郁自")
+    assert library().catch_up() and link not in shown("/search?q=抑郁自测")
 
 
 def test_the_guide_that_follows_is_one_of_the_starter_and_is_not_shown_beside_a_red_flag(client):

@@ -19,6 +19,7 @@ from yidian.editorial.actions import publishable_models, rebuild, stale_count
 from yidian.exchange.bundle import import_bundle
 from yidian.exchange.models import ImportedBundle
 from yidian.search.library import library
+from yidian.selftests.finding import bring_in_line
 from yidian.site.checks import sqlite_durability_errors
 from yidian.site.first_start import load_ready_database
 
@@ -65,6 +66,7 @@ def load_starter(progress: Callable[[Iterable, int, str], Iterable]) -> bool:
         counts = import_bundle(STARTER, progress=progress, report=problems.append)
         if counts.rejected:
             raise Failure("起步百科没有装好。", *problems)
+    bring_in_line()
     library().build()
     return True
 
@@ -93,7 +95,8 @@ def set_account(username: str, *, admin: bool) -> str:
 
 
 def renew_derived(progress: Callable) -> None:
-    """Rebuilds what another version of this program derived."""
+    """Rebuilds what another version of this program derived, and has search look at the self-tests of this one."""
+    bring_in_line()
     if stale_count():
         click.echo("正在更新页面……", err=True)
         rebuild(progress)

@@ -11,6 +11,7 @@ from yidian.search.ask import Answered, Result, ask
 from yidian.search.engine import CANDIDATES
 from yidian.search.find import suggest
 from yidian.search.snippets import marks
+from yidian.selftests.finding import KIND as SELF_TEST
 from yidian.web import queries, red_flags
 from yidian.web.faults import read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
@@ -31,6 +32,7 @@ SAID_ALOUD = 0.5
 LONG = 60
 FILTERS = {"department": "科室", "body_part": "部位", "population": "人群"}
 _KINDS = {model.section: model.kind for model in (*queries.ENTRIES.values(), *queries.PLACES.values())}
+_KINDS["self-tests"] = SELF_TEST
 _SECTIONS = {kind: section for section, kind in _KINDS.items()}
 
 
