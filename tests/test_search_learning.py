@@ -109,7 +109,11 @@ def test_a_damaged_model_is_refused(tmp_path, learned):
     assert load(path).documents == learned.documents
 
 
-@given(st.text(max_size=60), st.lists(st.text(max_size=80), max_size=4))
+# What people write, and characters that take one, two and three bytes of an index: 的, 筋, 𠮷 and 鿕, CT.
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("的一抽筋肝𠮷鿕龦 ，aC1")), max_size=80)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=4))
 def test_grams_are_counted_as_the_engine_cuts_them(question, texts):
     tokens = list(dict.fromkeys(grams(question)))
     keys = np.unique(np.array([ranking._key(token) for token in tokens], np.uint32))
@@ -117,9 +121,14 @@ def test_grams_are_counted_as_the_engine_cuts_them(question, texts):
     keys = np.union1d(keys, np.concatenate([keys >> 16, keys & 0xFFFF]).astype(np.uint32))
     keys = keys[keys > 0]
     found = ranking.matches(keys, [document(text) for text in texts])
-    for row, text in zip(found.everywhere, texts, strict=True):
+    for number, text in enumerate(texts):
         held = [ranking._key(token) for token in grams(text)]
-        assert list(row) == [held.count(key) for key in keys]
+        assert list(found.everywhere[number]) == [held.count(key) for key in keys]
+        made = ranking.units(text)
+        assert found.lengths[number] == len(made)
+        for window, counts in zip(ranking.EARLY, found.early, strict=True):
+            begin = [*made[:window], *ranking.pairs_of(made)[:window]]
+            assert list(counts[number]) == [begin.count(key) for key in keys]
 
 
 @pytest.fixture
