@@ -13,8 +13,6 @@ from yidian.search.documents import Document
 from yidian.terms.synonyms import synonym_rows
 from yidian.zh.sentences import plain
 
-# Entries read at once: 500 public forms are about 6 MB.
-BATCH = 500
 # What results can be filtered by, and the relation that says so.
 FILED_UNDER = {"body_part": "body_parts", "department": "departments", "population": "populations"}
 
@@ -79,15 +77,15 @@ def terms() -> list[tuple[str, str, str, tuple[str, ...]]]:
     return rows
 
 
-def every(progress=lambda things, length: things) -> Iterator[list[Document]]:
-    """All public things in batches; `progress(iterable, length)` may wrap the loop over them."""
+def every(progress=lambda things, length: things, size: int = 500) -> Iterator[list[Document]]:
+    """All public things in batches of a size; `progress(iterable, length)` may wrap the loop over them."""
     for model in searched_models().values():
         public = model.objects.public()
         batch: list[str] = []
         ids = public.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=10_000)
         for pk in progress(ids, public.count()):
             batch.append(pk)
-            if len(batch) == BATCH:
+            if len(batch) == size:
                 yield documents(model.kind, batch)
                 batch = []
         if batch:
