@@ -4,6 +4,7 @@ import logging
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,8 +49,7 @@ def _unpack(payload: bytes) -> tuple[list[str], bytes, int]:
     return payload[end:].decode().split(), payload[_HEAD.size : end], vector - 1
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A document that answers, how well (scores compare within one search only), and what it is filed under."""
 
     kind: str
