@@ -75,6 +75,7 @@ def test_each_sidecar_says_what_a_reader_must_know(slug):
     assert names and len(set(names)) == len(names)
     for source in sidecar["sources"]:
         assert source["title"] and source["publisher"] and source["read"] in {"text", "abstract", "known"}
+        assert any(source.get(key) for key in ("url", "doi", "pmid", "document_number")), "a reader can look it up"
     for rule in sidecar["red_flags"]:
         assert rule["level"] in LEVELS and rule["heading"] and rule["message"]
         assert rule["sources"] and set(rule["sources"]) <= set(names)
