@@ -148,8 +148,11 @@ def _texts(rendered: dict) -> Iterator[str]:
         for step in phase["steps"]:
             yield step["name"]
             yield _words(step["html"])
-    for field in ("do", "dont", "stop_conditions", "contraindications"):
+    for field in ("do", "dont", "stop_conditions"):
         yield from map(_words, rendered[field])
+    for each in rendered["contraindications"]:
+        yield each["question"]
+        yield _words(each["instead"])
 
 
 # Footnotes are for the eye: [12] behind a sentence is none of its words.

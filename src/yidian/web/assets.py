@@ -50,6 +50,7 @@ def _built() -> dict[str, tuple[bytes, str]]:
         "head.js": ((_STATIC / "head.js").read_bytes(), "text/javascript; charset=utf-8"),
         "page.js": ((_STATIC / "page.js").read_bytes(), "text/javascript; charset=utf-8"),
         "selftest.js": (_self_test_script(), "text/javascript; charset=utf-8"),
+        "guide.js": ((_STATIC / "guide.js").read_bytes(), "text/javascript; charset=utf-8"),
     }
     built = {}
     for name, (content, media_type) in files.items():
@@ -59,12 +60,12 @@ def _built() -> dict[str, tuple[bytes, str]]:
 
 
 class assets:
-    """Addresses of this release's style and scripts: `.css`, `.head_js`, `.js`, and `.self_test_js` of self-tests."""
+    """Addresses of this release's style and scripts: `.css`, `.head_js`, `.js`, `.self_test_js`, `.guide_js`."""
 
     def __init__(self):
         if settings.DEBUG:
             _built.cache_clear()
-        self.css, self.head_js, self.js, self.self_test_js = (f"/assets/{name}" for name in _built())
+        self.css, self.head_js, self.js, self.self_test_js, self.guide_js = (f"/assets/{name}" for name in _built())
 
 
 def static(path: str) -> str:

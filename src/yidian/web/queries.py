@@ -165,8 +165,10 @@ def _html(rendered: dict) -> dict:
     for phase in rendered["phases"]:
         for step in phase["steps"]:
             step["html"] = Markup(step["html"])  # noqa: S704
-    for field in ("do", "dont", "stop_conditions", "contraindications"):
+    for field in ("do", "dont", "stop_conditions"):
         rendered[field] = [Markup(line) for line in rendered[field]]  # noqa: S704
+    for each in rendered["contraindications"]:
+        each["instead"] = Markup(each["instead"])  # noqa: S704
     return rendered
 
 

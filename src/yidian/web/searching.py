@@ -82,7 +82,7 @@ def search(request, hant: bool = False):
         q=q[:MAX_SHOWN],
         q_short=_short(q),
         answered=answered,
-        red_flags=red_flags.cards(q),
+        red_flags=red_flags.cards(q, prefix),
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
         meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],

@@ -20,7 +20,7 @@ from yidian.questionnaire.hashes import DECIDES
 from yidian.questionnaire.result import kept
 from yidian.questionnaire.scoring import LEVELS, NUMERIC, UNSURE, Asked, answer_text, outcome, screens
 from yidian.selftests.library import KINDS, SelfTest, self_tests
-from yidian.web import jsonld, queries
+from yidian.web import guides, jsonld, queries
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
@@ -104,6 +104,8 @@ WORDS = {
     "情况危急，拨打 120。",
     "basis": "{date} 做的。这次结果依据：问卷 {questionnaire}，规则 {rules}，程序 {engine}。"
     "凭这几个编号和数据文件可以重算。",
+    "guide": "一步步怎么做：{name}",
+    "guide_mine": "照我的回答，一步步怎么做：{name}",
     "call_120": "拨打 120",
     "call_12356": "拨打心理援助 12356",
     "choose": "请选一个，或者点“先跳过这一题”。",
@@ -281,7 +283,35 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
     }
 
 
-def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
+def _following(test: SelfTest, prefix: str) -> dict[str, dict]:
+    """The public guides that the test's results lead to, by slug: name, address, and what they ask that it asked."""
+    slugs = {rule.get("guide") for rule in test.sidecar.get("red_flags", ())} | {test.sidecar.get("guide")}
+    fields = ("slug", "name", "description", "contraindications")
+    found = ActionGuide.objects.public().filter(slug__in=slugs - {None}).only(*fields) if slugs != {None} else ()
+    return {
+        guide.slug: {
+            "name": guide.name,
+            "description": guide.description,
+            "url": prefix + guide.get_absolute_url(),
+            "asked": {
+                block.value["key"]: link_ids
+                for block in guide.contraindications
+                if (link_ids := guides.asked_by(block.value, test.slug))
+            },
+        }
+        for guide in found
+    }
+
+
+def _follows(test: SelfTest, guide: dict | None, answers: Mapping[str, str]) -> dict | None:
+    """How a result leads to a guide: with the answers, where they say something that the guide asks."""
+    if guide is None:
+        return None
+    carried = guides.carried(guide["asked"], answers)
+    return {"name": guide["name"], "url": guide["url"], "test": test.slug if carried else ""}
+
+
+def _about(test: SelfTest, prefix: str, guide: dict | None) -> dict:
     """What stands below the questions: what it is not, how sure, whose, what next; no guide where a red flag fired."""
     sidecar = test.sidecar
     sources = [
@@ -289,7 +319,6 @@ def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
         | {key: source.get(key) for key in ("title", "publisher", "date", "doi", "pmid", "url", "document_number")}
         for number, source in enumerate(sidecar["sources"], start=1)
     ]
-    guide = ActionGuide.objects.public().filter(slug=sidecar["guide"]) if "guide" in sidecar else []
     conditions = Condition.objects.filter(slug__in=sidecar.get("about", ()))
     following = self_tests().get(sidecar.get("next", ""))
     return {
@@ -307,7 +336,7 @@ def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
         "copyright": test.form.questionnaire["copyright"],
         "sources": sources,
         "crisis": sidecar.get("crisis", False),
-        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar and not urgent else [],
+        "guides": [guide] if guide else [],
         "conditions": queries.names("conditions", conditions, prefix) if sidecar.get("about") else [],
         "next": row(following, prefix) if following else None,
     }
@@ -327,10 +356,10 @@ def _shared(items: list, shared: dict[str, list]) -> list[dict]:
     return made
 
 
-def definition(test: SelfTest, *, hant: bool) -> Markup:
+def definition(test: SelfTest, following: dict[str, dict], *, hant: bool) -> Markup:
     """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
     sidecar = {key: test.sidecar[key] for key in DECIDES if key in test.sidecar}
-    said = ("id", "when", "level", "heading", "message", "unknown", "crisis")
+    said = ("id", "when", "level", "heading", "message", "unknown", "crisis", "guide")
     sidecar["red_flags"] = [{key: rule[key] for key in said if rule.get(key)} for rule in sidecar["red_flags"]]
     shared: dict[str, list] = {"answerOption": [], "enableWhen": []}
     document = {
@@ -338,6 +367,8 @@ def definition(test: SelfTest, *, hant: bool) -> Markup:
         "shared": shared,
         "sidecar": sidecar,
         "hashes": test.form.hashes,
+        "guides": following,
+        "guide": test.sidecar.get("guide"),
         "words": WORDS,
         "levels": LEVEL_WORDS,
         "stopping": sorted(STOPPING),
@@ -363,15 +394,22 @@ def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200
     else:
         page["jsonld"] = jsonld.page(page)
     shown = {"stage": "intro", "question": None, "result": None, "rows": [], "fired": [], "answers": {}} | stage
+    following = _following(test, prefix) if shown["stage"] in {"intro", "result"} or shown["fired"] else {}
+    of_rules = {rule["id"]: rule.get("guide") for rule in test.sidecar.get("red_flags", ())}
+    result = shown["result"] or {"fired": []}
+    for rule in [*shown["fired"], *result["fired"]]:
+        rule["follows"] = _follows(test, following.get(of_rules[rule["id"]]), shown["answers"])
+    if shown["result"] and not result["fired"]:
+        result["follows"] = _follows(test, following.get(test.sidecar.get("guide")), shown["answers"])
     return render(
         "self_test.html",
         page,
         tags,
         status=status,
-        test=_about(test, prefix, urgent=bool(shown["result"] and shown["result"]["fired"])),
+        test=_about(test, prefix, None if result["fired"] else following.get(test.sidecar.get("guide"))),
         words=WORDS,
         # a step that was posted comes from a browser without scripts
-        definition=definition(test, hant=hant) if tags else None,
+        definition=definition(test, following, hant=hant) if tags else None,
         **shown,
     )
 

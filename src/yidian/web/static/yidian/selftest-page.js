@@ -7,7 +7,8 @@
   const block = document.getElementById("self-test-definition");
   const place = document.getElementById("self-test");
   if (!block || !place) return;
-  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, hashShown } = JSON.parse(block.textContent);
+  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, hashShown, guides: following, guide } =
+    JSON.parse(block.textContent);
   (function fillIn(items) {
     for (const item of items) {
       for (const key in shared) if (key in item) item[key] = shared[key][item[key]];
@@ -84,7 +85,11 @@
     const crisis = new Set((sidecar.red_flags || []).filter((rule) => rule.crisis).map((rule) => rule.id));
     const found = outcome(form, answers);
     found.red_flags.sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
-    for (const rule of found.red_flags) rule.crisis = crisis.has(rule.id);
+    const guideOf = new Map((sidecar.red_flags || []).map((rule) => [rule.id, rule.guide]));
+    for (const rule of found.red_flags) {
+      rule.crisis = crisis.has(rule.id);
+      rule.guide = guideOf.get(rule.id);
+    }
     return found;
   }
 
@@ -202,6 +207,30 @@
     }));
   }
 
+  // The way to a guide. The answers that it asks for too go along only when the reader says so, in this tab's memory.
+  function guideWay(slug, onlyMine) {
+    if (!following[slug]) return null;
+    const { name, url, asked } = following[slug];
+    const carried = {};
+    for (const key in asked) {
+      const said = asked[key].flatMap((linkId) => answers.get(linkId) || []);
+      const answer = ["yes", "unsure"].find((each) => said.includes(each));
+      if (answer) carried[key] = answer;
+    }
+    if (!Object.keys(carried).length) {
+      return onlyMine ? null : make("p", { class: "flag-card__guide no-print" }, make("a", { href: url }, fill(words.guide, { name })));
+    }
+    const press = () => {
+      try {
+        sessionStorage.setItem("yidian.guide", JSON.stringify({ slug, answers: carried }));
+      } catch {
+        // Refused: the guide asks again.
+      }
+      location.assign(url);
+    };
+    return make("p", { class: "flag-card__guide no-print" }, quietButton(fill(words.guide_mine, { name }), press));
+  }
+
   function flagCard(rule) {
     const calls = rule.crisis || rule.level === "emergency_call";
     return make("section", { class: `care-card care-card--${rule.level} flag-card` },
@@ -210,6 +239,7 @@
         make("p", null, rule.message),
         rule.because.length > 0 && make("p", { class: "flag-card__because" }, words.because,
           rule.because.flatMap((each, index) => [index > 0 && "；", each.question, make("b", null, each.answer)])),
+        guideWay(rule.guide),
         calls && make("p", { class: "flag-card__call", "data-read-skip": true },
           rule.crisis && make("a", { href: "tel:12356" }, words.call_12356),
           make("a", { href: "tel:120" }, words.call_120))));
@@ -327,7 +357,8 @@
       page.append(section(words.answers_title, answerList(found.enabled)));
     }
     const shown = Object.fromEntries(Object.entries(hashes).map(([key, digest]) => [key, digest.slice(0, hashShown)]));
-    page.append(make("p", { class: "test-result__kept" }, words.screening),
+    const way = fired.length ? null : guideWay(guide, true);
+    page.append(...(way ? [way] : []), make("p", { class: "test-result__kept" }, words.screening),
       make("p", { class: "test-result__basis num" }, fill(words.basis, { date: today(), ...shown })),
       keeping(page),
       make("p", { class: "test-result__ways no-print" }, button(words.again, () => go({ stage: "intro" }))));
