@@ -25,7 +25,7 @@ lint: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet src/yidian/web
-	$(BIN)/ty check src/yidian/zh src/yidian/questionnaire --exclude src/yidian/questionnaire/scoring.py
+	$(BIN)/ty check src/yidian/zh src/yidian/questionnaire src/yidian/triage --exclude src/yidian/triage/screen.py
 
 # LHC-Forms, which browser tests compare the scores of self-tests with; a prebuilt package, nothing is compiled
 .cache/lforms:

@@ -529,6 +529,15 @@ def test_a_fired_emergency_stops_the_test_in_the_browser(visit):
     assert "第 4 题" in page.locator(".test-question__progress").inner_text()
 
 
+def test_looking_at_a_source_keeps_the_answers(visit):
+    page = visit(None)
+    show_self_test(page, "yejian-tuichoujin", 1, 1, 0)
+    page.locator(".flag-card a[href^='#source-']").click()
+    assert page.locator("#source-5").is_visible() and page.locator("h1").inner_text() == "先停在这里"
+    page.go_back()
+    assert page.locator("h1").inner_text() == "先停在这里" and page.locator(".flag-card").count() == 1
+
+
 def texts_of(page) -> list[str]:
     return page.evaluate("""() => [...document.querySelectorAll('#self-test :is(h1, h2, p, li)')]
       .filter(e => !e.closest('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")

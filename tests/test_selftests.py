@@ -75,6 +75,7 @@ def test_each_sidecar_says_what_a_reader_must_know(slug):
     assert names and len(set(names)) == len(names)
     for source in sidecar["sources"]:
         assert source["title"] and source["publisher"] and source["read"] in {"text", "abstract", "known"}
+        assert any(source.get(key) for key in ("url", "doi", "pmid", "document_number")), "a reader can look it up"
     for rule in sidecar["red_flags"]:
         assert rule["level"] in LEVELS and rule["heading"] and rule["message"]
         assert rule["sources"] and set(rule["sources"]) <= set(names)
@@ -283,6 +284,8 @@ def test_a_fired_emergency_stops_the_test(client):
     reader = start(client, "yejian-tuichoujin").answer("dark-urine", "yes")
     assert stage(reader.html) == "result" and "先停在这里" in reader.html
     assert "立即去急诊" in reader.html and "浓茶色" in reader.html and "怎么算出来的" not in reader.html
+    number = re.search(r'<a href="#source-(\d)">', reader.html)[1]
+    assert "Rhabdomyolysis" in reader.html[reader.html.index(f'id="source-{number}"') :][:300]
     reader.press(go="to:dark-urine").answer("dark-urine", "no")
     assert stage(reader.html) == "question" and "第 2 题" in reader.html
 

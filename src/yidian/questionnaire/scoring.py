@@ -281,16 +281,19 @@ def _value(sheet: _Sheet, link_id: str) -> Decimal | None:
 
 
 def _weight(sheet: _Sheet, link_id: str) -> Decimal | None:
-    weights = []
-    for code in sheet.codes(link_id):
+    given, total = sheet.codes(link_id), Decimal(0)
+    for code in given:
         option = sheet.form.asked[link_id].option(code) if isinstance(code, str) else None
-        weights.append(option.weight if option else None)
-    return None if not weights or None in weights else sum(weights, Decimal(0))
+        if option is None or option.weight is None:
+            return None
+        total += option.weight
+    return total if given else None
 
 
 def _every(sheet: _Sheet, expressions: list) -> list[Decimal] | None:
     values = [number(sheet, expression) for expression in expressions]
-    return None if None in values else values
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
 
 
 def _sum(sheet: _Sheet, expressions: list) -> Decimal | None:
@@ -321,7 +324,7 @@ def _min(sheet: _Sheet, expressions: list) -> Decimal | None:
 
 def _count_if(sheet: _Sheet, conditions: list) -> Decimal | None:
     held = [holds(sheet, condition) for condition in conditions]
-    return None if None in held else Decimal(sum(held))
+    return None if None in held else Decimal(held.count(True))
 
 
 def row_of(table: Iterable[Mapping], value: Decimal | None) -> Mapping | None:
@@ -517,6 +520,11 @@ def answer_text(asked: Asked, given: tuple) -> str:
     return "、".join(words)
 
 
+def _figure(sheet: _Sheet, expression: Any) -> str:
+    value = number(sheet, expression)
+    return "" if value is None else plain(value)
+
+
 def _written(sheet: _Sheet, expression: Any) -> str:
     """How a number came about, in figures: 1 + 0 + 2."""
     if not isinstance(expression, dict):
@@ -525,7 +533,7 @@ def _written(sheet: _Sheet, expression: Any) -> str:
     if operator == "value":
         return answer_text(sheet.form.asked[argument], sheet.codes(argument))
     if operator == "weights":
-        return " + ".join(plain(_weight(sheet, link_id)) for link_id in argument)
+        return " + ".join(_figure(sheet, {"weight": link_id}) for link_id in argument)
     if operator == "sum":
         return " + ".join(_written(sheet, each) for each in argument)
     if operator == "weighted_sum":
@@ -538,11 +546,9 @@ def _written(sheet: _Sheet, expression: Any) -> str:
     if operator == "choose":
         return _written(sheet, argument["cases"][sheet.codes(argument["by"])[0]])
     if operator == "bmi":
-        metres = plain(number(sheet, argument["cm"]) / 100)
-        return f"{plain(number(sheet, argument['kg']))} ÷（{metres} × {metres}）"
-    if operator == "score":
-        return plain(sheet.scores[argument])
-    return plain(number(sheet, expression))
+        metres = _figure(sheet, {"weighted_sum": [{"by": 0.01, "of": argument["cm"]}]})
+        return f"{_figure(sheet, argument['kg'])} ÷（{metres} × {metres}）"
+    return _figure(sheet, expression)
 
 
 def _written_terms(sheet: _Sheet, terms: list) -> str:
@@ -684,9 +690,7 @@ def outcome(form: Form, answers: Answers) -> dict:
 
     explanation = _explained(sheet)
     for scale, row in bands:
-        explanation.append(
-            f"{scale['label']}：{plain(number(sheet, scale['of']))}，属于“{row['name']}”（{row['range']}）"
-        )
+        explanation.append(f"{scale['label']}：{_figure(sheet, scale['of'])}，属于“{row['name']}”（{row['range']}）")
     return {
         "enabled": [link_id for link_id in form.asked if link_id in sheet.enabled],
         "scores": {name: _json_number(value) for name, value in sheet.scores.items()},

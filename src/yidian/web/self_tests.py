@@ -79,6 +79,7 @@ WORDS = {
     "stopped_text": "您的回答里有要紧的情况，后面的题先不用答了。请先做下面这件事。",
     "stopped_wrong": "如果是点错了，可以改这一题的答案。",
     "because": "因为您答了：",
+    "rests_on": "依据的出处：",
     "open_title": "还没有排除的情况",
     "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
     "open_if": "如果有，{level}。",
@@ -228,10 +229,18 @@ def _answer_rows(test: SelfTest, enabled: list[str], answers: dict) -> list[dict
 
 
 def _fired(test: SelfTest, found: dict) -> list[dict]:
-    """The red flags that fired, the most urgent first."""
-    crisis = {rule["id"] for rule in test.sidecar.get("red_flags", ()) if rule.get("crisis")}
+    """The red flags that fired, the most urgent first, each with the numbers of its sources in the page's list."""
+    rules = {rule["id"]: rule for rule in test.sidecar.get("red_flags", ())}
     fired = sorted(found["red_flags"], key=lambda rule: -LEVELS.index(rule["level"]))
-    return [rule | {"crisis": rule["id"] in crisis} for rule in fired]
+    return [
+        rule | {"crisis": bool(rules[rule["id"]].get("crisis")), "sources": _numbers(test, rules[rule["id"]])}
+        for rule in fired
+    ]
+
+
+def _numbers(test: SelfTest, rule: Mapping) -> list[int]:
+    names = [source["id"] for source in test.sidecar["sources"]]
+    return [names.index(name) + 1 for name in rule["sources"]]
 
 
 def _open_band(scale: Mapping, first: str, last: str) -> dict:
@@ -360,7 +369,10 @@ def definition(test: SelfTest, following: dict[str, dict], *, hant: bool) -> Mar
     """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
     sidecar = {key: test.sidecar[key] for key in DECIDES if key in test.sidecar}
     said = ("id", "when", "level", "heading", "message", "unknown", "crisis", "guide")
-    sidecar["red_flags"] = [{key: rule[key] for key in said if rule.get(key)} for rule in sidecar["red_flags"]]
+    sidecar["red_flags"] = [
+        {key: rule[key] for key in said if rule.get(key)} | {"sources": _numbers(test, rule)}
+        for rule in sidecar["red_flags"]
+    ]
     shared: dict[str, list] = {"answerOption": [], "enableWhen": []}
     document = {
         "questionnaire": dict(test.form.questionnaire) | {"item": _shared(test.form.questionnaire["item"], shared)},
