@@ -204,15 +204,26 @@ def _one_of_everything() -> None:
         {"key": "gou", "name": "把脚尖往回勾", "text": "<p>腓肠肌会被拉长。</p>", "seconds": 30},
         {"name": "站起来走几步", "text": ""},
     ]
+    later = [
+        {"key": "k2", "name": "试试维生素K2", "text": "<p>先问医生。</p>", "seconds": 2},
+        {"key": "yao", "name": "吃一片药", "text": "<p>照说明书。</p>"},
+    ]
+    asked = [
+        content.contraindication("shoushang", removes=["gou", "yao"], instead="不要拉，先看医生[^src-1]。"),
+        content.contraindication(
+            "huafalin", question="吃华法林吗？", removes=["k2", "yao"], instead="不要吃[^src-1]。"
+        ),
+    ]
     content.guide(
         slug="ceshi-zhinan",
         about=condition,
         care_advice=cards,
-        phases=[{"type": "phase", "value": {"phase": "now", "headline": "现在做", "steps": steps}}],
+        phases=[content.phase(*steps), content.phase(*later, phase="two_weeks", headline="两周内做")],
+        supplies="毛巾",
         do="慢慢拉\n呼吸放松",
         dont="不要猛拉",
         stop_conditions="越拉越疼",
-        contraindications=[content.contraindication(removes=["gou"])],
+        contraindications=asked,
     )
     answers = ("<p>多数不是[^src-1]。</p>", "<p>先看是不是累了。</p>")
     question = content.question(

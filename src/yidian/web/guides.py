@@ -7,7 +7,7 @@ nobody is sure of counts as yes.
 import re
 from collections.abc import Mapping
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from yidian.selftests.library import self_tests
 
@@ -20,6 +20,7 @@ WORDS = {
     "no": "不是",
     "unsure": "不确定",
     "if_yes": "如果是：",
+    "if_unsure": "弄不清“{question}”，先当作是：",
     "apply": "按我的回答看步骤",
     "again": "重新回答",
     "kept": "回答不保存，也不写进网址。",
@@ -99,9 +100,14 @@ def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
     if any(not each["answer"] for each in asked):
         text += WORDS["open"]
     text = text or WORDS["nothing"]
-    outcome = {"text": text, "instead": [_again(each["instead"]) for each in forbidding]}
+    outcome = {"text": text, "instead": [_instead(each) for each in forbidding]}
     changed = {"description": "", "do": []} if first else {}
     return entry | changed | {"contraindications": asked, "phases": phases, "outcome": outcome}
+
+
+def _instead(each: dict) -> Markup:
+    before = WORDS["if_unsure"].replace("{question}", each["question"]) if each["answer"] == "unsure" else ""
+    return escape(before) + _again(each["instead"])
 
 
 def _reason(each: dict) -> dict:

@@ -134,7 +134,8 @@
     const said = (removed ? fill(words.removed, { n: removed }) : "") + (asked.every(({ key }) => answers[key]) ? "" : words.open);
     outcome.replaceChildren(
       make("p", "", make("b", "", said || words.nothing)),
-      ...(forbidding.length ? [make("ul", "dots-list", ...forbidding.map((each) => make("li", "", ...copyOf(each))))] : []),
+      ...(forbidding.length ? [make("ul", "dots-list", ...forbidding.map((each) => make("li", "",
+        answers[each.key] === "unsure" ? fill(words.ifUnsure, { question: each.question }) : "", ...copyOf(each))))] : []),
     );
     again.hidden = false;
     skip.hidden = true;
