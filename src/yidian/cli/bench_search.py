@@ -81,7 +81,7 @@ def run(size: int, folder: str, corpus: str | None) -> None:
         nonlocal text_bytes
         for number, answer in enumerate(_answers(size, names, corpus, drawn)):
             text_bytes += len(answer.encode())
-            engine.write(writer, Document("answer", str(number), ("",), answer))
+            engine.write(writer, [Document("answer", str(number), ("",), answer)])
             yield answer
 
     with engine.index.writer(backends.BUILD_MEMORY) as writer:

@@ -101,6 +101,24 @@ class PictureBlock(blocks.StructBlock):
         icon = "image"
 
 
+class StepPictureBlock(PictureBlock):
+    """A picture that a step may have or not: StructBlock asks for its fields even where it is not required itself."""
+
+    image = ImageChooserBlock(label="图片", required=False)
+    alt = blocks.CharBlock(
+        label="替代文字",
+        max_length=300,
+        required=False,
+        help_text="有图就要写。看不见图的人会听到这句话：说清楚图里有什么。",
+    )
+
+    def clean(self, value):
+        value = super().clean(value)
+        if value["image"] and not value["alt"]:
+            raise blocks.StructBlockValidationError({"alt": ValidationError("请写替代文字：说清楚图里有什么。")})
+        return value
+
+
 class PopulationBlock(blocks.StructBlock):
     population = SnippetChooserBlock("terms.Population", label="人群")
     text = TextBlock()
@@ -162,7 +180,7 @@ class StepBlock(blocks.StructBlock):
         help_text="这一步靠它们成立。证据反对或不支持的主张不能放；劝人不要做的，在文字里引用出处。",
     )
     seconds = blocks.IntegerBlock(label="计时（秒）", required=False, min_value=1, max_value=3600)
-    picture = PictureBlock(required=False)
+    picture = StepPictureBlock(required=False)
 
     class Meta:
         label = "一步"

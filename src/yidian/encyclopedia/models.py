@@ -109,6 +109,7 @@ class ActionGuide(Entry):
     about = models.ForeignKey(
         Condition, models.SET_NULL, null=True, blank=True, related_name="guides", verbose_name="关于哪个病症"
     )
+    supplies = models.TextField("要用到什么", blank=True, help_text="每行一样，例如：毛巾。读者先拿好再开始。")
     phases = StreamField([("phase", PhaseBlock())], blank=True, verbose_name="步骤")
     do = models.TextField("要做", blank=True, help_text=ONE_A_LINE)
     dont = models.TextField("不要做", blank=True, help_text=ONE_A_LINE + "每条都以“不要”开头。")

@@ -202,6 +202,7 @@ def _entry(name: str, model, path: str, body: str, *own: str) -> Kind:
         Field("body_parts", "many", kind="body_part"),
         Field("departments", "many", kind="department"),
         Field("populations", "many", kind="population"),
+        Field("supplies", "names"),
         _CONTRAINDICATIONS,
         Field("stop_conditions", "lines"),
         Field("do", "lines"),
@@ -218,7 +219,7 @@ def _entry(name: str, model, path: str, body: str, *own: str) -> Kind:
         _ANSWERS,
     )
     some = {"kind", "detail", "about", "broader", "codes", "keywords", "answers"}
-    some |= {"contraindications", "stop_conditions", "do", "dont"}
+    some |= {"supplies", "contraindications", "stop_conditions", "do", "dont"}
     kept = [each for each in every if each.name not in some or each.name in own]
     plain = {"status", "care_advice", "contraindications", "codes", "answers"}
     return Kind(name, model, path, tuple(f if f.name in plain else f.of(model) for f in kept), body)
@@ -344,7 +345,7 @@ KINDS: dict[str, Kind] = {
             ActionGuide,
             "guides/",
             "phases",
-            *("about", "contraindications", "stop_conditions", "do", "dont"),
+            *("about", "supplies", "contraindications", "stop_conditions", "do", "dont"),
         ),
         _entry("question", Question, "questions/", "answers", "about", "detail", "answers"),
         _listed(

@@ -16,7 +16,7 @@ def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Docu
     return finding.documents(ids) if kind == finding.KIND else searchable.documents(kind, ids, filed=filed)
 
 
-def every(progress=lambda things, length: things) -> Iterator[list[Document]]:
+def every(progress=lambda things, length: things, size: int = 500) -> Iterator[list[Document]]:
     """All public things in batches; `progress(iterable, length)` may wrap the loop over those of the database."""
-    yield from searchable.every(progress)
+    yield from searchable.every(progress, size)
     yield finding.every()

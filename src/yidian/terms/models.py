@@ -133,8 +133,12 @@ class SynonymGroup(Publishable):
                 raise ValidationError({"alternate_names": f"“{word}”和“{forms[form]}”算同一个写法，请留下一个。"})
             forms[form] = word
 
-    def save(self, *args, **kwargs):
+    def keep_match_forms(self) -> None:
+        """What every save does, for rows that are written many at once."""
         self.matched = "\n".join(["", *map(match_form, self.words()), ""])
+
+    def save(self, *args, **kwargs):
+        self.keep_match_forms()
         super().save(*args, **kwargs)
 
     def purge_keys(self) -> list[str]:

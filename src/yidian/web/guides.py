@@ -24,6 +24,7 @@ WORDS = {
     "again": "重新回答",
     "kept": "回答不保存，也不写进网址。",
     "removed": "按您的回答，去掉了 {n} 步。先照下面说的做。",
+    "open": "还有问题没有答，请接着答。",
     "nothing": "按您的回答，没有要去掉的步骤。不舒服变重，就停下来看医生。",
     "why_yes": "这一步去掉了，因为您答“是”：{question}",
     "why_unsure": "这一步去掉了，因为您不确定：{question}",
@@ -94,7 +95,10 @@ def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
             steps.append({"removed": True} | shown)
             before = keys
         phases.append(phase | {"steps": steps})
-    text = WORDS["removed"].replace("{n}", str(removed)) if removed else WORDS["nothing"]
+    text = WORDS["removed"].replace("{n}", str(removed)) if removed else ""
+    if any(not each["answer"] for each in asked):
+        text += WORDS["open"]
+    text = text or WORDS["nothing"]
     outcome = {"text": text, "instead": [_again(each["instead"]) for each in forbidding]}
     changed = {"description": "", "do": []} if first else {}
     return entry | changed | {"contraindications": asked, "phases": phases, "outcome": outcome}

@@ -67,7 +67,7 @@ _MORE = {
     "conditions": ("condition_kind", "broader__pk", "broader__slug", "broader__name", "broader__live"),
     "articles": (*_ABOUT, "keywords"),
     "questions": (*_ABOUT, "detail"),
-    "guides": _ABOUT,
+    "guides": (*_ABOUT, "supplies"),
 }
 _PATH = re.compile(
     r"/(conditions|articles|questions|guides|doctors|hospitals|departments|body-parts)/([a-z0-9-]{1,100})/"
@@ -216,6 +216,7 @@ def entry_shape(section: str, row: dict, prefix: str, localise) -> dict:
         "author": _person(row, "author", prefix) or _elsewhere(row["origin"]),
         "reviewer": _person(row, "reviewer", prefix),
         "contents": [{"anchor": module["anchor"], "headline": module["headline"]} for module in modules],
+        "supplies": (row.get("supplies") or "").splitlines(),
         "keywords": (row.get("keywords") or "").split("\n") if row.get("keywords") else [],
     } | {key: value for key, value in rendered.items() if key not in {"version", "of", "references"}}
 

@@ -69,6 +69,7 @@ once = [
     path("sitemap.xml", sitemaps.index),
     re_path(r"^sitemaps/(?P<section>[a-z-]+)-(?P<number>\d{1,6})\.xml$", sitemaps.section),
     re_path(r"^feeds/(?P<section>all|conditions|articles|questions|guides|corrections)\.atom$", feeds.feed),
+    re_path(rf"^guides/{_SLUG}/plandefinition\.json$", views.guide_plan),
     re_path(r"^assets/(?P<name>[a-z.0-9_-]{1,60})$", assets.asset),
     path("debug/components/", views.gallery),
 ]

@@ -1,5 +1,6 @@
 """Public pages: each view parses, reads and renders."""
 
+import json
 from functools import partial
 
 import segno
@@ -25,6 +26,7 @@ from yidian.terms.models import BodyPart, Population
 from yidian.web import guides, jsonld, queries, red_flags, self_tests
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
+from yidian.web.plan_definition import plan_definition
 
 # Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
 ALL_LETTERS_ON_ONE_PAGE = 300
@@ -225,6 +227,19 @@ def handout_page(section: str, slug: str, hant: bool, given=None) -> HttpRespons
         qr=Markup(drawn),  # noqa: S704
         target=target,
     )
+
+
+@read_only
+def guide_plan(request, slug: str):
+    """The guide for other systems, as a FHIR PlanDefinition."""
+    row, entry, _about, page, tags = _entry_page("guides", slug, False)
+    identifier = ActionGuide.objects.filter(pk=row["pk"]).values_list("identifier", flat=True)[0]
+    plan = plan_definition(page, entry, row["slug"], str(identifier))
+    response = HttpResponse(
+        json.dumps(plan, ensure_ascii=False, indent=2), content_type="application/fhir+json; charset=utf-8"
+    )
+    response["X-Page-Tags"] = " ".join(tags)
+    return response
 
 
 def _place(model, slug: str):
@@ -596,8 +611,6 @@ def report(request, hant: bool = False):
 @read_only
 def gallery(request):
     """Every component with its examples, for those who build pages."""
-    import json
-
     from yidian.web.jinja import COMPONENTS
 
     environment = engines["jinja2"].env

@@ -126,6 +126,12 @@ class Migration(migrations.Migration):
                 ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
                 ("rendered", models.JSONField(blank=True, editable=False, null=True)),
                 (
+                    "supplies",
+                    models.TextField(
+                        blank=True, help_text="每行一样，例如：毛巾。读者先拿好再开始。", verbose_name="要用到什么"
+                    ),
+                ),
+                (
                     "phases",
                     wagtail.fields.StreamField(
                         [("phase", 14)],
@@ -171,14 +177,15 @@ class Migration(migrations.Migration):
                                 (),
                                 {"label": "计时（秒）", "max_value": 3600, "min_value": 1, "required": False},
                             ),
-                            8: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片"}),
+                            8: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片", "required": False}),
                             9: (
                                 "wagtail.blocks.CharBlock",
                                 (),
                                 {
-                                    "help_text": "看不见图的人会听到这句话：说清楚图里有什么。",
+                                    "help_text": "有图就要写。看不见图的人会听到这句话：说清楚图里有什么。",
                                     "label": "替代文字",
                                     "max_length": 300,
+                                    "required": False,
                                 },
                             ),
                             10: (

@@ -131,8 +131,9 @@
     // the lead and 可以这样做 say the first steps again
     if (main) for (const short of all(".lead, .do-dont__do, .handout__answer")) replace(short);
     if (!form) return;
+    const said = (removed ? fill(words.removed, { n: removed }) : "") + (asked.every(({ key }) => answers[key]) ? "" : words.open);
     outcome.replaceChildren(
-      make("p", "", make("b", "", removed ? fill(words.removed, { n: removed }) : words.nothing)),
+      make("p", "", make("b", "", said || words.nothing)),
       ...(forbidding.length ? [make("ul", "dots-list", ...forbidding.map((each) => make("li", "", ...copyOf(each))))] : []),
     );
     again.hidden = false;
