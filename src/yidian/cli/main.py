@@ -221,10 +221,11 @@ def _check_installation(deploy: bool) -> None:
     from django.db import connection
 
     from yidian.editorial.actions import stale_count
+    from yidian.selftests.library import own_faults
     from yidian.site.checks import sqlite_durability_errors
 
     settings.YIDIAN_DATA.mkdir(parents=True, exist_ok=True)
-    faults = sqlite_durability_errors(connection)
+    faults = [*sqlite_durability_errors(connection), *own_faults()]
     if connection.introspection.table_names():
         found = checks.run_checks(include_deployment_checks=deploy, databases=["default"])
         if stale := stale_count():

@@ -20,6 +20,7 @@ from yidian.exchange.bundle import import_bundle
 from yidian.exchange.models import ImportedBundle
 from yidian.search.library import library
 from yidian.selftests.finding import bring_in_line
+from yidian.selftests.library import own_faults
 from yidian.site.checks import sqlite_durability_errors
 from yidian.site.first_start import load_ready_database
 
@@ -31,6 +32,7 @@ def prepare_database() -> None:
     """Makes the data folder and brings the database to this version; Failure when it could lose writes."""
     settings.YIDIAN_DATA.mkdir(parents=True, exist_ok=True)
     check_durability()
+    check_self_tests()
     load_ready_database(connection)
     if _may_be_behind():
         call_command("migrate", verbosity=0, interactive=False)
@@ -55,6 +57,12 @@ def check_durability() -> None:
     """Failure unless what the database acknowledges also survives a power loss."""
     if errors := sqlite_durability_errors(connection):
         raise Failure("数据库设置不安全，没有启动。", *errors)
+
+
+def check_self_tests() -> None:
+    """Failure unless every self-test of the operator's own can be shown and says whose it is."""
+    if faults := own_faults():
+        raise Failure("自己的自测有错，没有启动。", *faults, "写法见 docs/authors/self-tests.md。")
 
 
 def load_starter(progress: Callable[[Iterable, int, str], Iterable]) -> bool:

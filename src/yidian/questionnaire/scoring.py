@@ -174,13 +174,17 @@ def asked_ids(form: Form, answers: Answers) -> frozenset[str]:
         return enabled(form.parsed, parse_response(response_of(form, answers))) & form.asked.keys()
     closed: set[str] = set()
     for gate in form.gates:
-        held = [
-            _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
-            for question, operator, wanted in gate.conditions
-        ]
-        if gate.parent in closed or (held and not (any(held) if gate.any_of else all(held))):
+        if gate.parent in closed or (gate.conditions and not _opens(gate, answers, closed)):
             closed.add(gate.link_id)
     return frozenset(form.asked.keys() - closed)
+
+
+def _opens(gate: Gate, answers: Answers, closed: set[str]) -> bool:
+    for question, operator, wanted in gate.conditions:
+        held = _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
+        if held is gate.any_of:
+            return held
+    return not gate.any_of
 
 
 def _meets(given: tuple, operator: str, wanted: Any) -> bool:
@@ -398,13 +402,15 @@ def _single(expression: Mapping) -> tuple[str, Any]:
 
 
 def _is(sheet: _Sheet, pair: Mapping) -> bool | None:
-    link_id, code = _single(pair)
-    if link_id in sheet.form.asked and link_id not in sheet.enabled:
+    ((link_id, code),) = pair.items()
+    if link_id not in sheet.enabled:
+        if link_id not in sheet.form.asked:
+            raise SidecarError(f"没有这一题：{link_id}")
         return False  # a question that does not apply
-    given = sheet.codes(link_id)
-    if code in given:
-        return True
-    return None if not given or UNSURE in given else False
+    given = sheet.answers.get(link_id)
+    if not given:
+        return None
+    return True if code in given else None if UNSURE in given else False
 
 
 _COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
@@ -425,13 +431,23 @@ def _compare(sheet: _Sheet, triple: list) -> bool | None:
 
 
 def _all(sheet: _Sheet, conditions: list) -> bool | None:
-    held = [holds(sheet, condition) for condition in conditions]
-    return False if False in held else None if None in held else True
+    known = True
+    for condition in conditions:
+        held = holds(sheet, condition)
+        if held is False:
+            return False  # most rules of the general check end here, at a closed topic
+        known = known and held is not None
+    return True if known else None
 
 
 def _any(sheet: _Sheet, conditions: list) -> bool | None:
-    held = [holds(sheet, condition) for condition in conditions]
-    return True if True in held else None if None in held else False
+    known = True
+    for condition in conditions:
+        held = holds(sheet, condition)
+        if held:
+            return True
+        known = known and held is not None
+    return False if known else None
 
 
 def _not(sheet: _Sheet, condition: Mapping) -> bool | None:
@@ -458,12 +474,12 @@ CONDITIONS: dict[str, Callable[[_Sheet, Any], bool | None]] = {
 
 def holds(sheet: _Sheet, condition: Mapping) -> bool | None:
     """Whether a condition holds; None when the answers do not say."""
-    if not isinstance(condition, dict):
-        raise SidecarError(f"不是条件：{condition!r}")
-    operator, argument = _single(condition)
-    if operator not in CONDITIONS:
-        raise SidecarError(f"没有这个条件：{operator}")
-    return CONDITIONS[operator](sheet, argument)
+    try:
+        ((operator, argument),) = condition.items()
+        judge = CONDITIONS[operator]
+    except (AttributeError, ValueError, KeyError) as error:
+        raise SidecarError(f"不是条件：{condition!r}") from error
+    return judge(sheet, argument)
 
 
 def between(sheet: _Sheet, expression: Any) -> tuple[Decimal, Decimal] | None:

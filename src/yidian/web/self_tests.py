@@ -19,7 +19,8 @@ from yidian.questionnaire.change import smallest_change
 from yidian.questionnaire.hashes import DECIDES
 from yidian.questionnaire.result import kept
 from yidian.questionnaire.scoring import LEVELS, NUMERIC, UNSURE, Asked, answer_text, outcome, screens
-from yidian.selftests.library import KINDS, SelfTest, self_tests
+from yidian.selftests.checking import KINDS
+from yidian.selftests.library import SelfTest, self_tests
 from yidian.web import guides, jsonld, queries
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
