@@ -2,20 +2,17 @@
 
 import csv
 import json
-import os
 import random
 import resource
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import click
 
-from yidian.cli.bench import machine
+from yidian.cli.bench import child, machine
 from yidian.cli.bench_import import made_up_words
 
 SIZES = (10_000, 100_000)
@@ -37,8 +34,8 @@ def bench(sizes: tuple[int, ...] = SIZES, as_json: bool = False) -> dict:
         for size in sizes:
             if not as_json:
                 click.echo(f"{size:,} 个问题：准备数据和索引，配延展阅读，读页面", err=True)
-            _child(folder / str(size), "fill", size)
-            figures["questions"][str(size)] = _child(folder / str(size), "measure", size)
+            child(__name__, folder / str(size), "fill", size)
+            figures["questions"][str(size)] = child(__name__, folder / str(size), "measure", size)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     few, many = (figures["questions"][str(size)] for size in (sizes[0], sizes[-1]))
@@ -47,20 +44,6 @@ def bench(sizes: tuple[int, ...] = SIZES, as_json: bool = False) -> dict:
         for name in ("made", "read")
     }
     return figures
-
-
-def _child(data: Path, step: str, size: int) -> dict:
-    environment = os.environ | {
-        "YIDIAN_DATA": str(data),
-        "DATABASE_URL": "",
-        "DJANGO_SETTINGS_MODULE": "yidian.site.settings",
-        "YIDIAN_DEBUG": "off",
-    }
-    code = f"from yidian.cli.bench_related import run_step; run_step({step!r}, {size})"
-    done = subprocess.run(  # noqa: S603  (our own code, in a process of its own)
-        [sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE
-    )
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def run_step(step: str, size: int) -> None:
