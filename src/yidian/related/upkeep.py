@@ -160,7 +160,8 @@ class Upkeep:
                 self._looked[kind] = None  # later ones come with a request
                 continue
             made = Reading.objects.filter(kind=kind, object_id__gte=window[0], object_id__lte=window[-1])
-            lacking = sorted(set(window) - set(made.values_list("object_id", flat=True)))[:TICK_ENTRIES]
+            asked_for = {pk for failed, pk in self._failed if failed == kind}
+            lacking = sorted(set(window) - set(made.values_list("object_id", flat=True)) - asked_for)[:TICK_ENTRIES]
             if not lacking:
                 self._looked[kind] = window[-1]
             return [(kind, pk) for pk in lacking]
