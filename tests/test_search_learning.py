@@ -54,6 +54,7 @@ def test_what_decides_counts_more_than_politeness(learned):
     weights = learned.weigh({"请问": 1.0, "花生": 1.0, "§cramp": 0.5, "ct": 1.0})
     assert weights["花生"] > 1.5 * weights["请问"]
     assert weights["§cramp"] == 0.5 and weights["ct"] == 1.0, "what is not known counts as it was given"
+    assert learned.weigh({"𠮷𠮷": 1.0, "𠮷": 0.5, "花𠮷": 1.0}) == {"𠮷𠮷": 1.0, "𠮷": 0.5, "花𠮷": 1.0}
 
 
 def test_the_second_look_puts_the_answer_first(learned):

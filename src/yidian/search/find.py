@@ -272,9 +272,9 @@ def _fit(asked: _Asked, row: _Row) -> tuple[int, float] | None:
 
 
 def _sound_fit(asked: _Asked, row: _Row, heard: list[str]) -> tuple[int, float] | None:
-    if row.pinyin == asked.letters:
-        return SOUND, 0
     if asked.has_latin:
+        if row.pinyin == asked.letters:
+            return SOUND, 0
         if row.initials == asked.initials:
             return SOUND, 1
         if row.pinyin.startswith(asked.letters):

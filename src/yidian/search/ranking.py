@@ -116,8 +116,11 @@ def gram_keys(text: np.ndarray) -> np.ndarray:
 
 def _key(token: str) -> int:
     """The key of one of the engine's tokens, 0 when it is none of a text."""
+    if len(token) == 1 and "\u4e00" <= token <= "\u9fff":
+        return ord(token)
     if len(token) == 2 and _HAN_PAIR.fullmatch(token):
-        return ord(token[0]) << 16 | ord(token[1])
+        # a character outside the first plane has a checksum, and no pairs
+        return ord(token[0]) << 16 | ord(token[1]) if max(token) < chr(_WORD) else 0
     found = units(token, 2)
     return int(found[0]) if len(found) == 1 else 0
 
