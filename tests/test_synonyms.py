@@ -149,16 +149,19 @@ def test_the_words_of_a_group_never_name_two_parts_of_the_body(starter):
 @pytest.mark.django_db
 def test_public_groups_are_read_as_rows_in_one_query(django_assert_num_queries):
     content.publish(group(slug="jirou-jingluan"))
-    content.publish(group("腹泻", " 拉肚子 \r\n\r\nDiarrhea", slug="fuxie"))
+    diarrhoea = group("腹泻", " 拉肚子 \r\n\r\nDiarrhea", slug="fuxie", descriptions="老往厕所跑\r\n")
+    content.publish(diarrhoea)
+    content.publish(group("水样便", "拉水", slug="shuiyangbian", broader=diarrhoea))
     group("便秘", "拉不出来", slug="bianmi", live=False).save()
     with django_assert_num_queries(1):
         rows = synonym_rows()
     assert rows == [
-        ("fuxie", "腹泻", "symptom", ("拉肚子", "Diarrhea")),
-        ("jirou-jingluan", "肌肉痉挛", "symptom", ("抽筋", "转筋")),
+        ("fuxie", "腹泻", "symptom", ("拉肚子", "Diarrhea"), "", ("老往厕所跑",)),
+        ("jirou-jingluan", "肌肉痉挛", "symptom", ("抽筋", "转筋"), "", ()),
+        ("shuiyangbian", "水样便", "symptom", ("拉水",), "fuxie", ()),
     ]
     SynonymGroup.objects.get(slug="fuxie").unpublish()
-    assert [slug for slug, *_ in synonym_rows()] == ["jirou-jingluan"]
+    assert [slug for slug, *_ in synonym_rows()] == ["jirou-jingluan", "shuiyangbian"]
 
 
 @pytest.mark.django_db

@@ -67,14 +67,14 @@ def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Docu
     ]
 
 
-def terms() -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """Every word that search knows as a term: (slug, standard name, category, other names).
+def terms() -> list[tuple]:
+    """Every word that search knows as a term, in rows for a `Lexicon`.
 
     The reviewed synonyms, then parts of the body, populations and conditions by their own names; what has the name of a
     synonym is that same term. Four queries.
     """
     rows = synonym_rows()
-    slugs = {word: slug for slug, name, _, others in rows for word in (name, *others)}
+    slugs = {word: slug for slug, name, _, others, *_ in rows for word in (name, *others)}
     for kind in NAMED:
         for thing in searched_models()[kind].objects.public().order_by("slug"):
             slug = slugs.get(thing.name, f"{kind}:{thing.slug}")
