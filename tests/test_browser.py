@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -629,9 +630,18 @@ def test_a_fired_emergency_stops_the_test_in_the_browser(visit):
     assert "第 4 题" in page.locator(".test-question__progress").inner_text()
 
 
+def test_looking_at_a_source_keeps_the_answers(visit):
+    page = visit(None)
+    show_self_test(page, "yejian-tuichoujin", 1, 1, 0)
+    page.locator(".flag-card a[href^='#source-']").click()
+    assert page.locator("#source-5").is_visible() and page.locator("h1").inner_text() == "先停在这里"
+    page.go_back()
+    assert page.locator("h1").inner_text() == "先停在这里" and page.locator(".flag-card").count() == 1
+
+
 def texts_of(page) -> list[str]:
     return page.evaluate("""() => [...document.querySelectorAll('#self-test :is(h1, h2, p, li)')]
-      .filter(e => !e.matches('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")
+      .filter(e => !e.closest('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")
 
 
 @pytest.mark.parametrize(
@@ -647,6 +657,29 @@ def test_both_ways_through_show_the_same_words(visit, slug, choices):
         page.get_by_role("button", name="看结果").click()
         page.wait_for_selector("[data-stage=result]")
     assert texts_of(with_scripts) == texts_of(without) and len(texts_of(without)) > 10
+    saved = [[downloaded(page, button) for button in ("存成文字", "存成数据")] for page in (with_scripts, without)]
+    (text, data), (text_without, data_without) = saved
+    assert text == text_without and "这次结果依据" in text
+    here, there = json.loads(data), json.loads(data_without)
+    assert here.pop("authored") and there.pop("authored") and here == there
+
+
+def downloaded(page, button: str) -> str:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    return Path(waiting.value.path()).read_text("utf-8")
+
+
+def test_a_result_is_copied_without_the_newer_way_that_wants_https(visit):
+    page = visit(None, permissions=[])
+    show_self_test(page, "gad-2", 3, 3)
+    page.get_by_role("button", name="看结果").click()
+    page.get_by_role("button", name="复制文字").click()
+    assert page.locator("[role=status].test-result__copied").inner_text().startswith("复制好了")
+    page.evaluate("document.body.prepend(document.createElement('textarea'))")
+    page.locator("textarea").first.click()
+    page.keyboard.press("Control+V")
+    assert "总分：3 + 3 = 6 分" in page.locator("textarea").first.input_value()
 
 
 def test_the_general_check_shows_the_same_words_both_ways(visit):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yidian.cli.bench_selftests import scoring
 from yidian.cli.main import main
 from yidian.questionnaire.change import smallest_change
 from yidian.questionnaire.hashes import hashes_of
@@ -523,6 +524,10 @@ def test_the_hashes_tell_questionnaire_rules_and_engine_apart():
 def test_what_holds_no_result_is_refused(document):
     with pytest.raises(NoResult):
         replay(document, self_tests()["phq-9"].form)
+
+
+def test_the_bench_scores_every_self_test():
+    assert set(scoring(1)) == set(self_tests())
 
 
 # ---- the command ----

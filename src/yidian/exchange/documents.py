@@ -287,7 +287,9 @@ KINDS: dict[str, Kind] = {
             "vocabulary/synonyms.yaml",
             _NAME,
             Field("alternate_names", "names", required=True),
+            Field("descriptions", "names"),
             Field("category", "choice", required=True),
+            Field("broader", "one", kind="synonym_group"),
             Field("note", "paragraphs"),
         ),
         _listed(

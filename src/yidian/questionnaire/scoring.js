@@ -203,6 +203,17 @@
   };
   const count = (held, wanted) => held.filter((each) => each === wanted).length;
 
+  // one that holds decides an "any", one that does not an "all"
+  function together(sheet, conditions, decisive) {
+    let known = true;
+    for (const condition of conditions) {
+      const held = holds(sheet, condition);
+      if (held === decisive) return held;
+      if (held === null) known = false;
+    }
+    return known ? !decisive : null;
+  }
+
   const CONDITIONS = {
     is(sheet, pair) {
       const [linkId, code] = single(pair);
@@ -216,14 +227,8 @@
       const b = number(sheet, right);
       return a === null || b === null ? null : COMPARISONS[sign](compare(a, b));
     },
-    all(sheet, conditions) {
-      const held = conditions.map((each) => holds(sheet, each));
-      return held.includes(false) ? false : held.includes(null) ? null : true;
-    },
-    any(sheet, conditions) {
-      const held = conditions.map((each) => holds(sheet, each));
-      return held.includes(true) ? true : held.includes(null) ? null : false;
-    },
+    all: (sheet, conditions) => together(sheet, conditions, false),
+    any: (sheet, conditions) => together(sheet, conditions, true),
     not(sheet, condition) {
       const held = holds(sheet, condition);
       return held === null ? null : !held;

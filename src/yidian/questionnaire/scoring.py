@@ -174,13 +174,17 @@ def asked_ids(form: Form, answers: Answers) -> frozenset[str]:
         return enabled(form.parsed, parse_response(response_of(form, answers))) & form.asked.keys()
     closed: set[str] = set()
     for gate in form.gates:
-        held = [
-            _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
-            for question, operator, wanted in gate.conditions
-        ]
-        if gate.parent in closed or (held and not (any(held) if gate.any_of else all(held))):
+        if gate.parent in closed or (gate.conditions and not _opens(gate, answers, closed)):
             closed.add(gate.link_id)
     return frozenset(form.asked.keys() - closed)
+
+
+def _opens(gate: Gate, answers: Answers, closed: set[str]) -> bool:
+    for question, operator, wanted in gate.conditions:
+        held = _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
+        if held is gate.any_of:
+            return held
+    return not gate.any_of
 
 
 def _meets(given: tuple, operator: str, wanted: Any) -> bool:
@@ -281,16 +285,19 @@ def _value(sheet: _Sheet, link_id: str) -> Decimal | None:
 
 
 def _weight(sheet: _Sheet, link_id: str) -> Decimal | None:
-    weights = []
-    for code in sheet.codes(link_id):
+    given, total = sheet.codes(link_id), Decimal(0)
+    for code in given:
         option = sheet.form.asked[link_id].option(code) if isinstance(code, str) else None
-        weights.append(option.weight if option else None)
-    return None if not weights or None in weights else sum(weights, Decimal(0))
+        if option is None or option.weight is None:
+            return None
+        total += option.weight
+    return total if given else None
 
 
 def _every(sheet: _Sheet, expressions: list) -> list[Decimal] | None:
     values = [number(sheet, expression) for expression in expressions]
-    return None if None in values else values
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
 
 
 def _sum(sheet: _Sheet, expressions: list) -> Decimal | None:
@@ -321,7 +328,7 @@ def _min(sheet: _Sheet, expressions: list) -> Decimal | None:
 
 def _count_if(sheet: _Sheet, conditions: list) -> Decimal | None:
     held = [holds(sheet, condition) for condition in conditions]
-    return None if None in held else Decimal(sum(held))
+    return None if None in held else Decimal(held.count(True))
 
 
 def row_of(table: Iterable[Mapping], value: Decimal | None) -> Mapping | None:
@@ -395,13 +402,15 @@ def _single(expression: Mapping) -> tuple[str, Any]:
 
 
 def _is(sheet: _Sheet, pair: Mapping) -> bool | None:
-    link_id, code = _single(pair)
-    if link_id in sheet.form.asked and link_id not in sheet.enabled:
+    ((link_id, code),) = pair.items()
+    if link_id not in sheet.enabled:
+        if link_id not in sheet.form.asked:
+            raise SidecarError(f"没有这一题：{link_id}")
         return False  # a question that does not apply
-    given = sheet.codes(link_id)
-    if code in given:
-        return True
-    return None if not given or UNSURE in given else False
+    given = sheet.answers.get(link_id)
+    if not given:
+        return None
+    return True if code in given else None if UNSURE in given else False
 
 
 _COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
@@ -422,13 +431,23 @@ def _compare(sheet: _Sheet, triple: list) -> bool | None:
 
 
 def _all(sheet: _Sheet, conditions: list) -> bool | None:
-    held = [holds(sheet, condition) for condition in conditions]
-    return False if False in held else None if None in held else True
+    known = True
+    for condition in conditions:
+        held = holds(sheet, condition)
+        if held is False:
+            return False  # most rules of the general check end here, at a closed topic
+        known = known and held is not None
+    return True if known else None
 
 
 def _any(sheet: _Sheet, conditions: list) -> bool | None:
-    held = [holds(sheet, condition) for condition in conditions]
-    return True if True in held else None if None in held else False
+    known = True
+    for condition in conditions:
+        held = holds(sheet, condition)
+        if held:
+            return True
+        known = known and held is not None
+    return False if known else None
 
 
 def _not(sheet: _Sheet, condition: Mapping) -> bool | None:
@@ -455,12 +474,12 @@ CONDITIONS: dict[str, Callable[[_Sheet, Any], bool | None]] = {
 
 def holds(sheet: _Sheet, condition: Mapping) -> bool | None:
     """Whether a condition holds; None when the answers do not say."""
-    if not isinstance(condition, dict):
-        raise SidecarError(f"不是条件：{condition!r}")
-    operator, argument = _single(condition)
-    if operator not in CONDITIONS:
-        raise SidecarError(f"没有这个条件：{operator}")
-    return CONDITIONS[operator](sheet, argument)
+    try:
+        ((operator, argument),) = condition.items()
+        judge = CONDITIONS[operator]
+    except (AttributeError, ValueError, KeyError) as error:
+        raise SidecarError(f"不是条件：{condition!r}") from error
+    return judge(sheet, argument)
 
 
 def between(sheet: _Sheet, expression: Any) -> tuple[Decimal, Decimal] | None:
@@ -517,6 +536,11 @@ def answer_text(asked: Asked, given: tuple) -> str:
     return "、".join(words)
 
 
+def _figure(sheet: _Sheet, expression: Any) -> str:
+    value = number(sheet, expression)
+    return "" if value is None else plain(value)
+
+
 def _written(sheet: _Sheet, expression: Any) -> str:
     """How a number came about, in figures: 1 + 0 + 2."""
     if not isinstance(expression, dict):
@@ -525,7 +549,7 @@ def _written(sheet: _Sheet, expression: Any) -> str:
     if operator == "value":
         return answer_text(sheet.form.asked[argument], sheet.codes(argument))
     if operator == "weights":
-        return " + ".join(plain(_weight(sheet, link_id)) for link_id in argument)
+        return " + ".join(_figure(sheet, {"weight": link_id}) for link_id in argument)
     if operator == "sum":
         return " + ".join(_written(sheet, each) for each in argument)
     if operator == "weighted_sum":
@@ -538,11 +562,9 @@ def _written(sheet: _Sheet, expression: Any) -> str:
     if operator == "choose":
         return _written(sheet, argument["cases"][sheet.codes(argument["by"])[0]])
     if operator == "bmi":
-        metres = plain(number(sheet, argument["cm"]) / 100)
-        return f"{plain(number(sheet, argument['kg']))} ÷（{metres} × {metres}）"
-    if operator == "score":
-        return plain(sheet.scores[argument])
-    return plain(number(sheet, expression))
+        metres = _figure(sheet, {"weighted_sum": [{"by": 0.01, "of": argument["cm"]}]})
+        return f"{_figure(sheet, argument['kg'])} ÷（{metres} × {metres}）"
+    return _figure(sheet, expression)
 
 
 def _written_terms(sheet: _Sheet, terms: list) -> str:
@@ -684,9 +706,7 @@ def outcome(form: Form, answers: Answers) -> dict:
 
     explanation = _explained(sheet)
     for scale, row in bands:
-        explanation.append(
-            f"{scale['label']}：{plain(number(sheet, scale['of']))}，属于“{row['name']}”（{row['range']}）"
-        )
+        explanation.append(f"{scale['label']}：{_figure(sheet, scale['of'])}，属于“{row['name']}”（{row['range']}）")
     return {
         "enabled": [link_id for link_id in form.asked if link_id in sheet.enabled],
         "scores": {name: _json_number(value) for name, value in sheet.scores.items()},

@@ -24,6 +24,7 @@ KIND_LABELS = {
     "articles": "文章",
     "questions": "问答",
     "guides": "行动指南",
+    "self-tests": "自测",
     "doctors": "医生",
     "hospitals": "医院",
     "departments": "科室",

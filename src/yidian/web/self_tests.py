@@ -19,13 +19,14 @@ from yidian.questionnaire.change import smallest_change
 from yidian.questionnaire.hashes import DECIDES
 from yidian.questionnaire.result import kept
 from yidian.questionnaire.scoring import LEVELS, NUMERIC, UNSURE, Asked, answer_text, outcome, screens
-from yidian.selftests.library import KINDS, SelfTest, self_tests
+from yidian.selftests.checking import KINDS
+from yidian.selftests.library import SelfTest, self_tests
 from yidian.web import guides, jsonld, queries
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
 
-LABEL = "自测"
+LABEL = queries.KIND_LABELS["self-tests"]
 LEVEL_WORDS = {
     "emergency_call": "立即拨打 120",
     "emergency": "立即去急诊",
@@ -79,6 +80,7 @@ WORDS = {
     "stopped_text": "您的回答里有要紧的情况，后面的题先不用答了。请先做下面这件事。",
     "stopped_wrong": "如果是点错了，可以改这一题的答案。",
     "because": "因为您答了：",
+    "rests_on": "依据的出处：",
     "open_title": "还没有排除的情况",
     "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
     "open_if": "如果有，{level}。",
@@ -96,10 +98,12 @@ WORDS = {
     "change_then": "，结果会变成：{result}。",
     "change_other": "另一档",
     "at_least": "至少是：{name}",
+    "change_at_least": "至少{name}",
     "not_banded": "还不能定是哪一档",
     "may_be_higher": "还有题没有答，分数可能更高：最高可能到“{name}”（{range}）。",
     "whatever": "还有题没有答，不过怎么答都在这一档。",
-    "screening": "筛查不是诊断，没有发现什么也不说明没有病。拿不准就问医生。",
+    "screening": "筛查不是诊断，没有发现什么也不说明没有病。症状加重、有新的不舒服，或者您放心不下，就去看医生；"
+    "情况危急，拨打 120。",
     "basis": "{date} 做的。这次结果依据：问卷 {questionnaire}，规则 {rules}，程序 {engine}。"
     "凭这几个编号和数据文件可以重算。",
     "guide": "一步步怎么做：{name}",
@@ -226,10 +230,18 @@ def _answer_rows(test: SelfTest, enabled: list[str], answers: dict) -> list[dict
 
 
 def _fired(test: SelfTest, found: dict) -> list[dict]:
-    """The red flags that fired, the most urgent first."""
-    crisis = {rule["id"] for rule in test.sidecar.get("red_flags", ()) if rule.get("crisis")}
+    """The red flags that fired, the most urgent first, each with the numbers of its sources in the page's list."""
+    rules = {rule["id"]: rule for rule in test.sidecar.get("red_flags", ())}
     fired = sorted(found["red_flags"], key=lambda rule: -LEVELS.index(rule["level"]))
-    return [rule | {"crisis": rule["id"] in crisis} for rule in fired]
+    return [
+        rule | {"crisis": bool(rules[rule["id"]].get("crisis")), "sources": _numbers(test, rules[rule["id"]])}
+        for rule in fired
+    ]
+
+
+def _numbers(test: SelfTest, rule: Mapping) -> list[int]:
+    names = [source["id"] for source in test.sidecar["sources"]]
+    return [names.index(name) + 1 for name in rule["sources"]]
 
 
 def _open_band(scale: Mapping, first: str, last: str) -> dict:
@@ -261,7 +273,7 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         row = next((row for scale in scales.values() for row in scale["table"] if row["code"] == change["band"]), None)
         named = LEVEL_WORDS.get(change["level"], "") if change["level"] != found["level"] else ""
         name = row["name"] if row else WORDS["change_other"]
-        change["result"] = named or (WORDS["at_least"].format(name=name) if change["at_least"] else name)
+        change["result"] = named or (WORDS["change_at_least"].format(name=name) if change["at_least"] else name)
     return {
         "stopped": stopped,
         "asks_flags": bool(test.sidecar.get("red_flags")),
@@ -358,7 +370,10 @@ def definition(test: SelfTest, following: dict[str, dict], *, hant: bool) -> Mar
     """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
     sidecar = {key: test.sidecar[key] for key in DECIDES if key in test.sidecar}
     said = ("id", "when", "level", "heading", "message", "unknown", "crisis", "guide")
-    sidecar["red_flags"] = [{key: rule[key] for key in said if rule.get(key)} for rule in sidecar["red_flags"]]
+    sidecar["red_flags"] = [
+        {key: rule[key] for key in said if rule.get(key)} | {"sources": _numbers(test, rule)}
+        for rule in sidecar["red_flags"]
+    ]
     shared: dict[str, list] = {"answerOption": [], "enableWhen": []}
     document = {
         "questionnaire": dict(test.form.questionnaire) | {"item": _shared(test.form.questionnaire["item"], shared)},
@@ -504,7 +519,7 @@ class _Lines(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.lines: list[str] = []
+        self.lines: list[list[str]] = []
         self._left_out = 0
 
     def handle_starttag(self, tag, attrs):
@@ -513,9 +528,9 @@ class _Lines(HTMLParser):
         if self._left_out or tag == "button" or "no-print" in (dict(attrs).get("class") or "").split():
             self._left_out += 1
         elif tag in self._BLOCKS:
-            self.lines.append(self._BLOCKS[tag])
+            self.lines.append([self._BLOCKS[tag]])
         elif self.lines:
-            self.lines[-1] += " "
+            self.lines[-1].append(" ")
 
     def handle_endtag(self, tag):
         if self._left_out and tag not in self._VOID:
@@ -523,15 +538,15 @@ class _Lines(HTMLParser):
 
     def handle_data(self, data):
         if self.lines and not self._left_out:
-            self.lines[-1] += data
+            self.lines[-1].append(data)
 
 
 def page_text(title: str, html: str) -> str:
     """A result page as plain text; the browser makes the same from the same markup."""
     parser = _Lines()
     parser.feed(html)
-    # a heading brings an empty line before it, which stays
-    return "".join(line[: line.startswith("\n")] + " ".join(line.split()) + "\n" for line in [title, *parser.lines])
+    lines = (mark + " ".join("".join(words).split()) for mark, *words in parser.lines)
+    return "\n".join([title, *lines, ""])
 
 
 def _take(test: SelfTest, given: Mapping, go: str, group: bool, link_ids: list[str], answers: dict) -> str:

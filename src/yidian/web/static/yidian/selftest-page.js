@@ -56,7 +56,9 @@
     render(step);
   }
 
-  addEventListener("popstate", (event) => render(event.state?.selfTest || { stage: "intro" }));
+  // a step without a state is a jump within the page, to a source: the answers stay
+  history.replaceState({ selfTest: { stage: "intro" } }, "");
+  addEventListener("popstate", (event) => event.state && render(event.state.selfTest));
 
   function render(step) {
     if (step.stage === "question") showQuestion(step.at);
@@ -82,13 +84,11 @@
   const screenOf = (linkId) => screens().findIndex(({ ids }) => ids.includes(linkId));
 
   function firedNow() {
-    const crisis = new Set((sidecar.red_flags || []).filter((rule) => rule.crisis).map((rule) => rule.id));
     const found = outcome(form, answers);
     found.red_flags.sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
-    const guideOf = new Map((sidecar.red_flags || []).map((rule) => [rule.id, rule.guide]));
     for (const rule of found.red_flags) {
-      rule.crisis = crisis.has(rule.id);
-      rule.guide = guideOf.get(rule.id);
+      const { crisis, guide, sources } = sidecar.red_flags.find((each) => each.id === rule.id);
+      Object.assign(rule, { crisis, guide, sources });
     }
     return found;
   }
@@ -239,6 +239,8 @@
         make("p", null, rule.message),
         rule.because.length > 0 && make("p", { class: "flag-card__because" }, words.because,
           rule.because.flatMap((each, index) => [index > 0 && "；", each.question, make("b", null, each.answer)])),
+        make("p", { class: "flag-card__because num" }, words.rests_on,
+          rule.sources.map((number) => make("a", { href: "#source-" + number }, String(number)))),
         guideWay(rule.guide),
         calls && make("p", { class: "flag-card__call", "data-read-skip": true },
           rule.crisis && make("a", { href: "tel:12356" }, words.call_12356),
@@ -261,7 +263,7 @@
     const row = (sidecar.bands || []).flatMap((scale) => scale.table).find((each) => each.code === change.band);
     const level = change.level !== found.level && levels[change.level];
     const name = row ? row.name : words.change_other;
-    const result = level || (change.at_least ? fill(words.at_least, { name }) : name);
+    const result = level || (change.at_least ? fill(words.change_at_least, { name }) : name);
     return words.change_if +
       change.changes.map((each) => fill(words.change_text, each)).join(words.change_and) +
       fill(words.change_then, { result });
