@@ -241,10 +241,10 @@
           rule.because.flatMap((each, index) => [index > 0 && "；", each.question, make("b", null, each.answer)])),
         make("p", { class: "flag-card__because num" }, words.rests_on,
           rule.sources.map((number) => make("a", { href: "#source-" + number }, String(number)))),
-        guideWay(rule.guide),
         calls && make("p", { class: "flag-card__call", "data-read-skip": true },
           rule.crisis && make("a", { href: "tel:12356" }, words.call_12356),
-          make("a", { href: "tel:120" }, words.call_120))));
+          make("a", { href: "tel:120" }, words.call_120)),
+        guideWay(rule.guide)));
   }
 
   function showReview() {
