@@ -359,6 +359,10 @@ def test_a_plan_definition_says_when_how_long_on_what_and_for_whom_not(client, g
     assert [each["kind"] for each in now["condition"]] == ["stop"] and care["priority"] == "stat"
     assert "不要：不要猛拉" in plan["usage"] and len(plan["relatedArtifact"]) == 1
     assert client.get("/guides/meiyou/plandefinition.json").status_code == 404
+    said = CliRunner().invoke(main, ["guide", "plan", "xianzai-zenmeban"])
+    assert said.exit_code == 0 and json.loads(said.stdout) == plan
+    missing = CliRunner().invoke(main, ["guide", "plan", "meiyou"])
+    assert missing.exit_code == 1 and missing.stdout == "" and "没有公开的行动指南 meiyou" in missing.stderr
 
 
 # ---- what follows a rule ----

@@ -10,6 +10,7 @@ import click
 
 import yidian
 from yidian.cli.bench_selftests import self_tests_command
+from yidian.cli.guide import guide
 from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import related, search
@@ -380,3 +381,4 @@ search.add_command(evaluate)
 main.add_command(search)
 main.add_command(triage)
 main.add_command(related)
+main.add_command(guide)

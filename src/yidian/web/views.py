@@ -229,12 +229,17 @@ def handout_page(section: str, slug: str, hant: bool, given=None) -> HttpRespons
     )
 
 
+def plan_of_guide(slug: str) -> tuple[dict, list[str]]:
+    """A public guide as a FHIR PlanDefinition, and the tags of what it shows; Http404 when there is none."""
+    row, entry, _about, page, tags = _entry_page("guides", slug, hant=False)
+    identifier = ActionGuide.objects.filter(pk=row["pk"]).values_list("identifier", flat=True)[0]
+    return plan_definition(page, entry, row["slug"], str(identifier)), tags
+
+
 @read_only
 def guide_plan(request, slug: str):
-    """The guide for other systems, as a FHIR PlanDefinition."""
-    row, entry, _about, page, tags = _entry_page("guides", slug, False)
-    identifier = ActionGuide.objects.filter(pk=row["pk"]).values_list("identifier", flat=True)[0]
-    plan = plan_definition(page, entry, row["slug"], str(identifier))
+    """The guide for other systems."""
+    plan, tags = plan_of_guide(slug)
     response = HttpResponse(
         json.dumps(plan, ensure_ascii=False, indent=2), content_type="application/fhir+json; charset=utf-8"
     )
