@@ -49,7 +49,7 @@ def read(path: Path) -> SelfTest:
 
 
 def _own_folder() -> Path | None:
-    """The operator's own; not by Django's settings, since a command that checks or scores a questionnaire loads none."""
+    """The operator's own; not by Django's settings, since a command that checks or scores one loads none."""
     folder = os.environ.get("YIDIAN_SELF_TESTS", "")
     return Path(folder) if folder else None
 
