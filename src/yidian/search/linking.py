@@ -16,6 +16,8 @@ _BETWEEN = re.compile(
 _WHERE_AND_WHO = ("body_part", "population")
 # How sure what resembles the query is, beside what it names.
 _RESEMBLES = 0.7
+# A part or a person named beside a complaint is less than a complaint that the wording resembles well.
+_BESIDE = 0.4
 # How sure the term is that a named one is a kind of.
 _BROADER = 0.7
 
@@ -37,17 +39,22 @@ def linked(understood: Understood, lexicon: Lexicon, limit: int = 10) -> list[tu
     def give(slug: str, score: float) -> None:
         scores[slug] = max(scores.get(slug, 0.0), score)
 
-    def give_all(mentions: list[Mention], sure: float) -> None:
+    def give_all(mentions: list[Mention], text: str, sure: float) -> None:
         for mention in mentions:
-            least = 0.6 if mention.category in _WHERE_AND_WHO else 0.75 if mention.how == "inside" else 1.0
-            give(mention.slug, sure * least - 0.05 / (mention.end - mention.start))
+            length = mention.end - mention.start
+            if mention.category in _WHERE_AND_WHO:
+                least = 1.0 if length >= len(text) and mention.how != "inside" else _BESIDE
+            else:
+                least = 0.75 if mention.how == "inside" else 1.0
+            give(mention.slug, sure * least - 0.05 / length)
 
-    give_all([mention for mention in understood.mentions if mention.how not in ("typo", "pinyin")], 1.0)
+    said = [mention for mention in understood.mentions if mention.how not in ("typo", "pinyin")]
+    give_all(said, understood.content, 1.0)
     for rank, rewrite in enumerate(understood.rewrites):
-        give_all(lexicon.find(rewrite.text), 0.9 - 0.02 * rank)
+        give_all(lexicon.find(rewrite.text), rewrite.text, 0.9 - 0.02 * rank)
     for text in _simpler(understood.content, lexicon):
         for mention in lexicon.find(text):
-            give(mention.slug, 0.8 if mention.category not in _WHERE_AND_WHO else 0.5)
+            give(mention.slug, 0.8 if mention.category not in _WHERE_AND_WHO else _BESIDE - 0.1)
     resembled = likeness(lexicon)
     texts = [understood.content, *(rewrite.text for rewrite in understood.rewrites)]
     for text in texts:
