@@ -664,6 +664,22 @@ def test_both_ways_through_show_the_same_words(visit, slug, choices):
     assert here.pop("authored") and there.pop("authored") and here == there
 
 
+def test_both_ways_show_the_same_words_in_traditional_script(visit):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        page.goto("/zh-hant/self-tests/tangniaobing-fengxian/")
+        page.get_by_role("button", name="開始").click()
+        page.locator("input[type=text]").fill("45")
+        page.get_by_role("button", name="下一題").click()
+        page.locator(".test-question__choices button").first.click()
+        while page.locator("[data-stage=question]").count():
+            page.get_by_role("button", name="先跳過").click()
+        page.get_by_role("button", name="看結果").click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without)
+    assert any("，計 12 分" in text for text in texts_of(with_scripts))
+
+
 def downloaded(page, button: str) -> str:
     with page.expect_download() as waiting:
         page.get_by_role("button", name=button).click()

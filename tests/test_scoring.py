@@ -549,7 +549,7 @@ def test_the_command_scores_as_the_contract_says():
     by_hand = json.dumps({"resourceType": "QuestionnaireResponse", "item": [by_hand]})
     assert json.loads(run("phq-9", "--response", "-", "--json", stdin=by_hand).stdout)["level"] == "same_day"
     said = run(str(FOLDER / "phq-9.json"), "--response", "-", stdin=response).stdout
-    assert "= 9 分" in said and "12356" in said
+    assert "= 9 分" in said and "12356" in said and "没有发现什么也不说明没有病" in said
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from yidian.cli.start import check_self_tests
 from yidian.cli.words import Failure
 from yidian.questionnaire.enablement import enabled
 from yidian.questionnaire.responses import parse_response
+from yidian.questionnaire.result import replay
 from yidian.questionnaire.scoring import CONDITIONS, LEVELS, NUMBERS, asked_ids, outcome, response_of
-from yidian.questionnaire.validate import questionnaire_issues
+from yidian.questionnaire.validate import questionnaire_issues, response_issues
 from yidian.search.library import library
 from yidian.selftests import finding, general
 from yidian.selftests.checking import KINDS, faults
@@ -483,6 +484,9 @@ def test_a_stopped_result_is_taken_along_too(client):
     said = client.post(reader.path, fields(reader.html) | {"go": "save-text"}).content.decode()
     assert "先停在这里" in said and "立即去急诊" in said and "怎么算出来的" not in said
     hant = start(client, "gad-2", "/zh-hant").answer("gad2-1", "3").answer("gad2-2", "3").press(go="result")
+    data = json.loads(client.post(hant.path, fields(hant.html) | {"go": "save-data"}).content)
+    assert not response_issues(data, self_tests()["gad-2"].form.questionnaire), "no text but the questionnaire's own"
+    assert replay(data, self_tests()["gad-2"].form).identical
     said = client.post(hant.path, fields(hant.html) | {"go": "save-text"}).content.decode()
     assert to_hant("需要再细看") in said and "篩查不是診斷" in said
 

@@ -30,7 +30,8 @@ LFORMS = ROOT / ".cache/lforms/package/dist/lforms"
 ANSWER_SETS = 10_000
 CLOSED_TOPICS = 0.8  # a reader has something in a few topics; all open, a set costs five times the time
 CHANGES = 20  # answer sets a self-test whose smallest change is compared too: each tries hundreds of answers
-IN_FULL = 300  # answer sets a self-test whose every word is compared; of the others the names of the rules
+# Answer sets a self-test whose every word is compared; of the others the names of the rules, and one digit a question.
+IN_FULL = 300
 LHC_SETS = 6
 COUNTING = [test for test in self_tests().values() if test.sidecar["scores"]]
 each = pytest.mark.parametrize("test", self_tests().values(), ids=lambda test: test.slug)
@@ -92,9 +93,12 @@ RUN = """given => {
       answers.set(each.linkId, [each.options.length ? given[place] : decimal(given[place])]);
     });
     const found = outcome(form, answers);
-    const brief = rules => i < full ? rules : rules.map(rule => rule.id);
-    found.red_flags = brief(found.red_flags), found.not_excluded = brief(found.not_excluded);
-    return [found, i < changes ? [smallestChange(form, answers), kept(form, answers, "2026-11-26")] : null];
+    if (i >= full) {
+      const enabled = new Set(found.enabled);
+      found.enabled = asked.map(each => enabled.has(each.linkId) ? "1" : "0").join("");
+      for (const rules of ["red_flags", "not_excluded"]) found[rules] = found[rules].map(rule => rule.id);
+    }
+    return [found, i < changes ? [smallestChange(form, answers), kept(form, answers, "2026-11-26", i % 2 > 0)] : null];
   }));
 }"""
 
@@ -115,11 +119,16 @@ def test_both_engines_agree(engine, test):
         answers = answers_from(test, given)
         ours = outcome(test.form, answers)
         if place >= IN_FULL:
+            enabled = set(ours["enabled"])
+            ours["enabled"] = "".join("1" if link_id in enabled else "0" for link_id in test.form.asked)
             for rules in ("red_flags", "not_excluded"):
                 ours[rules] = [rule["id"] for rule in ours[rules]]
         assert found == ours, given
         if place < CHANGES:
-            ours = [smallest_change(test.form, answers), kept(test.form, answers, authored="2026-11-26")]
+            ours = [
+                smallest_change(test.form, answers),
+                kept(test.form, answers, authored="2026-11-26", words=place % 2 > 0),
+            ]
             assert change == ours, given
 
 

@@ -132,6 +132,8 @@ def assess(path: Path, as_json: bool) -> None:
     click.echo(NAMES[result.level])
     for entry in result.explanation:
         click.echo(f"  {'符合' if entry['status'] == 'fired' else '不能排除'}：{entry['heading']}")
+    if not result.fired:
+        click.echo("没有符合的红旗，不等于没有事：加重了，或放心不下，就去看医生。")
 
 
 @triage.command()

@@ -25,12 +25,15 @@ def conclusion(form: Form, answers: Answers) -> dict:
     return {name: found[name] for name in _SAYS} | rules
 
 
-def kept(form: Form, answers: Answers, *, authored: str = "") -> dict:
-    """What is asked and answered as a QuestionnaireResponse, with an extension that holds the result and the hashes."""
+def kept(form: Form, answers: Answers, *, authored: str = "", words: bool = True) -> dict:
+    """What is asked and answered as a QuestionnaireResponse, with an extension that holds the result and the hashes.
+
+    Without `words` it repeats no text of the questionnaire: in 繁體 they would not be the questionnaire's own.
+    """
     shown = asked_ids(form, answers)
     answers = {link_id: given for link_id, given in answers.items() if link_id in shown}
     parts = [{"url": name, "valueString": text} for name, text in _parts_of(form, answers).items()]
-    response = response_of(form, answers) | ({"authored": authored} if authored else {})
+    response = response_of(form, answers, words=words) | ({"authored": authored} if authored else {})
     return response | {"extension": [{"url": EXTENSION, "extension": parts}]}
 
 

@@ -509,7 +509,7 @@
     return "{" + Object.keys(value).sort().map((key) => JSON.stringify(key) + ":" + canonical(value[key])).join() + "}";
   }
 
-  function responseOf(form, answers) {
+  function responseOf(form, answers, words) {
     const value = (asked, given) => {
       if (isDecimal(given)) {
         const number = Number(plain(given));
@@ -517,7 +517,7 @@
         return asked.type === "integer" ? { valueInteger: number } : { valueDecimal: number };
       }
       const { system, display } = optionOf(asked, given);
-      return { valueCoding: { ...(system && { system }), code: given, display } };
+      return { valueCoding: { ...(system && { system }), code: given, ...(words && { display }) } };
     };
     const branch = (items) => (items || []).flatMap(({ linkId, text, item }) => {
       const children = branch(item);
@@ -525,7 +525,7 @@
       const answer = asked ? (answers.get(linkId) || []).map((given) => value(asked, given)) : [];
       if (!answer.length && (asked || !children.length)) return [];
       if (answer.length && children.length) answer[0].item = children;
-      return [{ linkId, ...(text !== undefined && { text }), ...(answer.length ? { answer } : { item: children }) }];
+      return [{ linkId, ...(words && text !== undefined && { text }), ...(answer.length ? { answer } : { item: children }) }];
     });
     const { url, item } = form.questionnaire;
     const made = branch(item);
@@ -535,7 +535,7 @@
     };
   }
 
-  function kept(form, given, authored) {
+  function kept(form, given, authored, words) {
     const shown = enabledIds(form, given);
     const answers = new Map([...given].filter(([linkId]) => shown.has(linkId)));
     const { band, bands, bands_between, between: limited, level, scores, red_flags, not_excluded } = outcome(form, answers);
@@ -543,7 +543,7 @@
     const result = { band, bands, bands_between, between: limited, level, scores, red_flags: ids(red_flags), not_excluded: ids(not_excluded) };
     const parts = Object.entries({ ...form.hashes, result: canonical(result) });
     const extension = parts.map(([url, valueString]) => ({ url, valueString }));
-    return { ...responseOf(form, answers), ...(authored && { authored }), extension: [{ url: RESULT, extension }] };
+    return { ...responseOf(form, answers, words), ...(authored && { authored }), extension: [{ url: RESULT, extension }] };
   }
 
   window.yidianSelfTest = { LEVELS, answerText, compare, decimal, enabledIds, kept, optionOf, outcome, plain, prepare, smallestChange };

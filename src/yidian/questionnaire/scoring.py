@@ -239,8 +239,8 @@ def _questions_in(item: Item) -> Iterable[str]:
         yield from _questions_in(each)
 
 
-def response_of(form: Form, answers: Answers) -> dict:
-    """A FHIR R4 QuestionnaireResponse holding `answers`, nested as the questionnaire is."""
+def response_of(form: Form, answers: Answers, *, words: bool = True) -> dict:
+    """A FHIR R4 QuestionnaireResponse holding `answers`, nested as the questionnaire is; `words` repeats its texts."""
 
     def value(asked: Asked, given: Any) -> dict:
         if isinstance(given, Decimal):
@@ -249,7 +249,8 @@ def response_of(form: Form, answers: Answers) -> dict:
             number = int(given) if given == given.to_integral_value() else float(given)
             return {"valueQuantity": {"value": number}} if asked.type == "quantity" else {"valueDecimal": number}
         option = asked.option(given)
-        coding = {"system": option.system, "code": given, "display": option.display} if option else {"code": given}
+        display = option.display if option and words else ""
+        coding = {"system": option.system if option else "", "code": given, "display": display}
         return {"valueCoding": {key: value for key, value in coding.items() if value}}
 
     def branch(items) -> list[dict]:
@@ -258,7 +259,7 @@ def response_of(form: Form, answers: Answers) -> dict:
             children = branch(item.get("item"))
             given = answers.get(item["linkId"], ())
             asked = form.asked.get(item["linkId"])
-            shape = {"linkId": item["linkId"]} | ({"text": item["text"]} if "text" in item else {})
+            shape = {"linkId": item["linkId"]} | ({"text": item["text"]} if words and "text" in item else {})
             if asked and given:
                 answered = [value(asked, each) for each in given]
                 if children:

@@ -96,6 +96,7 @@ class Upkeep:
         Nothing while the index is behind or being built. An entry that fails is put off and holds up nobody.
         """
         started, done = time.process_time(), 0
+        asked = _last_request()
         requested = self._requested()
         due = requested or dict.fromkeys(self._missing(), False)
         if not due or IndexRequest.objects.filter(generation="").exists():
@@ -104,7 +105,7 @@ class Upkeep:
             engine = library().engine()
             shelf = Shelf(self.known(engine))
             for batch in _in_batches(due, TICK_BATCH):
-                failed = made({key: due[key] for key in batch}, engine, shelf)
+                failed = made({key: due[key] for key in batch}, engine, shelf, asked=asked)
                 for key in batch:
                     if not requested:
                         self._looked[key[0]] = key[1]
@@ -131,7 +132,7 @@ class Upkeep:
         for kind, pk, spreads in rows[: TICK_ENTRIES + 2 * len(waiting)]:
             if (kind, pk) not in waiting:
                 due[kind, pk] = due.get((kind, pk), False) or spreads
-        return due
+        return dict(islice(due.items(), TICK_ENTRIES))
 
     def _put_off(self, key: Key, error: Exception) -> None:
         failures = self._failed.get(key, (0, 0.0))[0] + 1
@@ -173,13 +174,17 @@ def _stamp(model) -> tuple:
     return public.count(), public.aggregate(last=Max("last_published_at"))["last"]
 
 
-def made(entries: Mapping[Key, bool], engine: Engine, shelf: Shelf) -> dict[Key, Exception]:
-    """As `make`; those that failed, each with its error. They stay asked for."""
+def made(entries: Mapping[Key, bool], engine: Engine, shelf: Shelf, *, asked: int) -> dict[Key, Exception]:
+    """As `make`; those that failed, each with its error.
+
+    They stay asked for, the others only by requests after the one of number `asked`: what was asked for since may have
+    changed since too.
+    """
     try:
         with transaction.atomic():
             make(entries, engine, shelf)
             for kind, ids in _by_kind(entries).items():
-                ReadingRequest.objects.filter(kind=kind, object_id__in=ids).delete()
+                ReadingRequest.objects.filter(pk__lte=asked, kind=kind, object_id__in=ids).delete()
         return {}
     except (NotReady, IndexDamaged, OperationalError):
         raise
@@ -189,7 +194,7 @@ def made(entries: Mapping[Key, bool], engine: Engine, shelf: Shelf) -> dict[Key,
             return dict.fromkeys(entries, error)
     failed: dict[Key, Exception] = {}
     for key, spreads in entries.items():
-        failed |= made({key: spreads}, engine, shelf)
+        failed |= made({key: spreads}, engine, shelf, asked=asked)
     return failed
 
 
@@ -222,21 +227,17 @@ def _keep(chosen: Mapping[Key, list[Chosen]]) -> None:
             Reading.objects.bulk_create(new, ignore_conflicts=True)
             readings = {reading.object_id: reading for reading in locked.all()}
         before: dict[int, list[tuple]] = defaultdict(list)
-        for link in Link.objects.filter(reading__in=[each.pk for each in readings.values()]).order_by("position"):
-            before[link.reading_id].append(_shape(link))
-        changed, links = [], []
-        for pk in ids:
-            reading = readings[pk]
-            listed = [
-                Link(reading=reading, position=position, why=each.why, **{f"{each.kind}_id": each.pk})
-                for position, each in enumerate(chosen[kind, pk])
-            ]
-            if before[reading.pk] != [_shape(link) for link in listed]:
-                changed.append(reading)
-                links += listed
-        Link.objects.filter(reading__in=[reading.pk for reading in changed]).delete()
-        Link.objects.bulk_create(links)
-        purge_on_commit([f"{kind}:{reading.object_id}" for reading in changed])
+        held = Link.objects.filter(reading__in=[each.pk for each in readings.values()]).order_by("position")
+        for reading, *row in held.values_list("reading", *(f"{each}_id" for each in KINDS), "why"):
+            before[reading].append(tuple(row))
+        changed = [pk for pk in ids if before[readings[pk].pk] != [_row(each) for each in chosen[kind, pk]]]
+        Link.objects.filter(reading__in=[readings[pk].pk for pk in changed]).delete()
+        Link.objects.bulk_create(
+            Link(reading_id=readings[pk].pk, position=position, why=each.why, **{f"{each.kind}_id": each.pk})
+            for pk in changed
+            for position, each in enumerate(chosen[kind, pk])
+        )
+        purge_on_commit([f"{kind}:{pk}" for pk in changed])
 
 
 def _by_kind(entries: Iterable[Key]) -> dict[str, list[int]]:
@@ -246,14 +247,19 @@ def _by_kind(entries: Iterable[Key]) -> dict[str, list[int]]:
     return found
 
 
+def _last_request() -> int:
+    return ReadingRequest.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
 def _in_batches(entries: Iterable[Key], size: int) -> Iterator[list[Key]]:
     found = iter(entries)
     while batch := list(islice(found, size)):
         yield batch
 
 
-def _shape(link: Link) -> tuple:
-    return link.question_id, link.article_id, link.guide_id, link.condition_id, link.why
+def _row(chosen: Chosen) -> tuple:
+    """A link as it is stored."""
+    return *(chosen.pk if kind == chosen.kind else None for kind in KINDS), chosen.why
 
 
 def _listing(kind: str, pk: int) -> set[tuple[str, int]]:
@@ -269,7 +275,7 @@ def rebuild(progress: Callable[[Iterable, int], Iterable] = lambda entries, leng
     """
     engine = library().engine()
     known = world(engine.lexicon)
-    asked = ReadingRequest.objects.aggregate(last=Max("pk"))["last"] or 0
+    asked = _last_request()
     for kind, model in KINDS.items():
         Reading.objects.filter(kind=kind).exclude(object_id__in=model.objects.public().values("pk")).delete()
     count = sum(model.objects.public().count() for model in KINDS.values())
@@ -277,8 +283,7 @@ def rebuild(progress: Callable[[Iterable, int], Iterable] = lambda entries, leng
     for batch in _in_batches(progress(_every(), count), TOGETHER):
         if len(shelf) > SHELF:
             shelf = Shelf(known)
-        failed |= made(dict.fromkeys(batch, False), engine, shelf)
-    # what was asked for meanwhile may have changed after it was worked out
+        failed |= made(dict.fromkeys(batch, False), engine, shelf, asked=asked)
     ReadingRequest.objects.filter(pk__lte=asked).delete()
     _request(failed, spreads=False)
     for key, error in failed.items():

@@ -57,8 +57,9 @@ ANSWERED = 0.5
 ANSWERED_ACCOUNT = 0.2
 SHORT = 30
 LOOKED_AT = 3
-# What resembles the query less than this is no guess that anyone would want to read.
-WORTH_GUESSING = 0.3
+# What resembles the query less than this is no guess: a question about anything but health resembles some term so
+# much, and at most one right term in a hundred resembles its wording less.
+WORTH_GUESSING = 0.2
 # A character of a term that is named says about as much as two rare grams.
 NAMED_CHARACTER = 4.0
 

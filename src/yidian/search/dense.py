@@ -106,7 +106,11 @@ def _onnx(folder: Path) -> Embedder:
                 "attention_mask": mask,
                 "token_type_ids": np.zeros_like(mask),
             }
-            layer = session.run(None, {name: value for name, value in given.items() if name in wanted})[0]
+            try:
+                layer = session.run(None, {name: value for name, value in given.items() if name in wanted})[0]
+            except Exception as error:  # noqa: BLE001 - onnxruntime has a dozen kinds of its own
+                # what it says of its inputs may quote the text
+                raise EmbedderUnavailable(f"{folder} 里的模型没有算出来（{type(error).__name__}）") from None
             if layer.ndim == 3:
                 layer = (layer * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
             vectors.append(layer)

@@ -127,15 +127,15 @@ class Engine:
         order = np.argsort(-scores, kind="stable")[:limit]
         return [_found(hits[at], stored[at][0], float(scores[at])) for at in order]
 
-    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]]) -> list[Hit]:
+    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]], limit: int = CANDIDATES) -> list[Hit]:
         """The candidates by the engine's own order."""
-        return self.index.search(query_terms(self.index, tokens), limit=CANDIDATES, tags=tags)
+        return self.index.search(query_terms(self.index, tokens), limit=min(limit, CANDIDATES), tags=tags)
 
     def alike(self, text: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
         """The documents whose words and terms are most like a text's, itself among them; nothing in it is corrected."""
         text = text[:MAX_QUERY]
         tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
-        hits = self._hits(dict.fromkeys(tokens, 1.0), tags)[:limit]
+        hits = self._hits(dict.fromkeys(tokens, 1.0), tags, limit)
         return [_found(hit, _unpack(hit.payload)[0], hit.score) for hit in hits]
 
     def _by_meaning(self, query: str, numbers: Sequence[int], scores: np.ndarray) -> np.ndarray:

@@ -14,11 +14,11 @@ from yidian.zh.grams import runs
 _SAME = str.maketrans("疼酸烧泻腹脚干长", "痛痠热拉肚足燥生")
 # Of the weights of both sides, how much a wording's own counts: below a half, a long question about a short
 # description loses less. Chosen with _TOGETHER by finding left-out names again (docs/developers/understanding.md).
-_OF_THE_NAME = 0.4
+_OF_THE_NAME = 0.3
 # How much it adds that several names of one term resemble the wording.
-_TOGETHER = 0.3
-# Names that are looked at closer.
-_NEAREST = 200
+_TOGETHER = 0.6
+# Names with less than this share of the best one's likeness are not looked at closer.
+_WITHIN = 0.2
 
 
 class Likeness:
@@ -30,10 +30,10 @@ class Likeness:
     def __init__(self, lexicon: Lexicon):
         self.slugs = list(lexicon.terms)
         place = {slug: at for at, slug in enumerate(self.slugs)}
-        owned = {(form, place[slug]): False for form, slugs in lexicon.slugs_by_name.items() for slug in slugs}
+        owned = {(form, place[slug]): None for form, slugs in lexicon.slugs_by_name.items() for slug in slugs}
         for term in lexicon.terms.values():
             for description in term.descriptions:
-                owned.setdefault((align(description).form.strip(), place[term.slug]), True)
+                owned[align(description).form.strip(), place[term.slug]] = None
         rows = [_grams(text) for text, _ in owned]
         seen = Counter(gram for row in rows for gram in row)
         self._place = {gram: at for at, gram in enumerate(seen)}
@@ -43,9 +43,8 @@ class Likeness:
         order = np.argsort(held, kind="stable")
         self._starts = np.searchsorted(held[order], np.arange(len(seen) + 1)).astype(np.int32)
         self._rows = of[order]
-        self._whole = np.bincount(of, self._weights[held], len(rows)).astype(np.float32)
+        self._size = np.bincount(of, self._weights[held], len(rows)) ** _OF_THE_NAME
         self._owners = np.fromiter((owner for _, owner in owned), np.int32)
-        self._described = np.fromiter(owned.values(), bool)
 
     def nearest(self, text: str, limit: int = 10) -> list[tuple[str, float]]:
         """The terms that share most with a text, as (slug, likeness from 0 to 1), best first."""
@@ -54,10 +53,10 @@ class Likeness:
             return []
         spans = [self._rows[self._starts[at] : self._starts[at + 1]] for at in asked]
         weights = self._weights[asked]
-        shared = np.bincount(np.concatenate(spans), np.repeat(weights, list(map(len, spans))), len(self._whole))
-        likeness = shared / (self._whole**_OF_THE_NAME * float(weights.sum()) ** (1 - _OF_THE_NAME))
-        nearest = np.argpartition(-likeness, min(_NEAREST, len(likeness) - 1))[:_NEAREST]
-        owners, found = self._owners[nearest], likeness[nearest]
+        shared = np.bincount(np.concatenate(spans), np.repeat(weights, list(map(len, spans))), len(self._size))
+        shared /= self._size
+        nearest = np.flatnonzero(shared > _WITHIN * shared.max())
+        owners, found = self._owners[nearest], shared[nearest] / float(weights.sum()) ** (1 - _OF_THE_NAME)
         best = np.zeros(len(self.slugs))
         np.maximum.at(best, owners, found)
         best += _TOGETHER * np.sqrt(np.bincount(owners, found**2, len(best)))

@@ -14,8 +14,12 @@ _BETWEEN = re.compile(
 )
 # What a complaint is of, not the complaint.
 _WHERE_AND_WHO = ("body_part", "population")
+# Characters before and behind a body part that may be one name with it: 半夜 + 腿 + 抽筋.
+_REACH_BACK, _REACH = 2, 5
 # How sure what resembles the query is, beside what it names.
 _RESEMBLES = 0.7
+# A part or a person named beside a complaint is less than a complaint that the wording resembles well.
+_BESIDE = 0.4
 # How sure the term is that a named one is a kind of.
 _BROADER = 0.7
 
@@ -37,17 +41,21 @@ def linked(understood: Understood, lexicon: Lexicon, limit: int = 10) -> list[tu
     def give(slug: str, score: float) -> None:
         scores[slug] = max(scores.get(slug, 0.0), score)
 
-    def give_all(mentions: list[Mention], sure: float) -> None:
+    def give_all(mentions: list[Mention], text: str, sure: float) -> None:
         for mention in mentions:
-            least = 0.6 if mention.category in _WHERE_AND_WHO else 0.75 if mention.how == "inside" else 1.0
-            give(mention.slug, sure * least - 0.05 / (mention.end - mention.start))
+            length = mention.end - mention.start
+            if mention.category in _WHERE_AND_WHO:
+                least = 1.0 if length >= len(text) and mention.how != "inside" else _BESIDE
+            else:
+                least = 0.75 if mention.how == "inside" else 1.0
+            give(mention.slug, sure * least - 0.05 / length)
 
-    give_all([mention for mention in understood.mentions if mention.how not in ("typo", "pinyin")], 1.0)
+    said = [mention for mention in understood.mentions if mention.how not in ("typo", "pinyin")]
+    give_all(said, understood.content, 1.0)
     for rank, rewrite in enumerate(understood.rewrites):
-        give_all(lexicon.find(rewrite.text), 0.9 - 0.02 * rank)
-    for text in _simpler(understood.content, lexicon):
-        for mention in lexicon.find(text):
-            give(mention.slug, 0.8 if mention.category not in _WHERE_AND_WHO else 0.5)
+        give_all(lexicon.find(rewrite.text), rewrite.text, 0.9 - 0.02 * rank)
+    for slug in _plainer(understood.content, lexicon):
+        give(slug, 0.8 if lexicon.terms[slug].category not in _WHERE_AND_WHO else _BESIDE - 0.1)
     resembled = likeness(lexicon)
     texts = [understood.content, *(rewrite.text for rewrite in understood.rewrites)]
     for text in texts:
@@ -60,13 +68,26 @@ def linked(understood: Understood, lexicon: Lexicon, limit: int = 10) -> list[tu
     return [(slug, round(score, 4)) for slug, score in ranked[:limit]]
 
 
-def _simpler(content: str, lexicon: Lexicon) -> list[str]:
-    """The same said more plainly: without what stands between, each body part by its other names."""
-    plain = [content, "".join(_BETWEEN.sub("", content).split())]
-    others = []
-    for text in dict.fromkeys(plain):
-        for mention in lexicon.find(text[:SHORT_QUERY]):
+def _plainer(content: str, lexicon: Lexicon) -> set[str]:
+    """The terms that the same would name without what stands between, or with a body part by its other names."""
+    plain = "".join(_BETWEEN.sub("", content).split())
+    found = {mention.slug for mention in lexicon.find(plain)} if plain != content else set()
+    for text in dict.fromkeys([content[:SHORT_QUERY], plain[:SHORT_QUERY]]):
+        for mention in lexicon.find(text):
             if mention.category == "body_part":
+                before, after = text[: mention.start], text[mention.end :]
                 for name in lexicon.other_names[mention.slug][:12]:
-                    others.append(text[: mention.start] + name + text[mention.end :])
-    return [*plain[1:], *others[:60]]
+                    found.update(_named_with(name, before, after, lexicon))
+    return found
+
+
+def _named_with(name: str, before: str, after: str, lexicon: Lexicon) -> set[str]:
+    """The terms whose name is this one with a few characters of what stands before and after it."""
+    known = lexicon.slugs_by_name
+    heads = [before[-length:] if length else "" for length in range(min(len(before), _REACH_BACK) + 1)]
+    return {
+        slug
+        for head in heads
+        for length in range(min(len(after), _REACH) + 1)
+        for slug in known.get(head + name + after[:length], ())
+    }

@@ -48,18 +48,21 @@ def read(path: Path) -> SelfTest:
     return SelfTest(path.stem, prepare(questionnaire, sidecar))
 
 
-def _own() -> list[Path]:
-    """The operator's own, from the folder YIDIAN_SELF_TESTS; not by Django's settings, which a command that checks or
-    scores a questionnaire does without.
-    """
+def _own_folder() -> Path | None:
+    """The operator's own; not by Django's settings, since a command that checks or scores one loads none."""
     folder = os.environ.get("YIDIAN_SELF_TESTS", "")
-    return sorted(Path(folder).glob("*.json")) if folder else []
+    return Path(folder) if folder else None
+
+
+def _own() -> list[Path]:
+    folder = _own_folder()
+    return sorted(folder.glob("*.json")) if folder else []
 
 
 def own_faults() -> list[str]:
     """What is wrong with the operator's own self-tests, in Chinese, each with its file; empty when all can be shown."""
-    folder = os.environ.get("YIDIAN_SELF_TESTS", "")
-    if folder and not Path(folder).is_dir():
+    folder = _own_folder()
+    if folder and not folder.is_dir():
         return [f"YIDIAN_SELF_TESTS 写的文件夹 {folder} 不存在。"]
     shipped = {path.stem for path in FOLDER.glob("*.json")} | {general.SLUG}
     found = [f"{path.name}：这个名字自带的自测已经用了，请换一个。" for path in _own() if path.stem in shipped]

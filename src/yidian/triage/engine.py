@@ -6,14 +6,13 @@ excluded raises it too, so that not knowing never ends in looking after oneself.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from yidian.triage.conditions import Condition, Truth, atoms_of, holds_for_age, truth
 from yidian.triage.levels import (
-    EMERGENCY_CALL,
     SELF_CARE,
     WHEN_NOT_EXCLUDED,
     raise_level,
@@ -236,41 +235,3 @@ def questions_in_order(book: Rulebook) -> list[Question]:
     ordered = sorted(book.rules.values(), key=lambda rule: -urgency(rule.level))
     asked = dict.fromkeys(atom[1] for rule in ordered for atom in atoms_of(rule.when) if atom[0] == "answer")
     return [book.questions[identifier] for identifier in asked]
-
-
-def next_question(book: Rulebook, given: Mapping, *, seen: Iterable[str] = ()) -> Question | None:
-    """The question that the most urgent undecided rule needs next; None when the check is over.
-
-    `seen` are questions that were asked and answered with "unknown": they are not asked again. A rule of level
-    emergency_call that has fired ends the check: what counts now is the call.
-    """
-    facts = read_facts(given, book)
-    known = atoms(facts, book)
-    passed = set(seen)
-    undecided = []
-    for rule in sorted(book.rules.values(), key=lambda rule: -urgency(rule.level)):
-        certain, possible = truth(rule.when, known, 1)
-        if certain and rule.level == EMERGENCY_CALL:
-            return None
-        if possible and not certain:
-            undecided.append(rule)
-    for rule in undecided:
-        wanted = _open_answer(rule.when, known, passed)
-        if wanted is not None:
-            return book.questions[wanted]
-    return None
-
-
-def _open_answer(condition: Condition, known: Mapping, passed: set[str]) -> str | None:
-    """The first unanswered question of a condition that can still change whether it holds."""
-    certain, possible = truth(condition, known, 1)
-    if certain or not possible:
-        return None
-    if condition[0] == "answer":
-        return None if condition[1] in passed else condition[1]
-    for part in condition[1:]:
-        if isinstance(part, tuple):
-            found = _open_answer(part, known, passed)
-            if found is not None:
-                return found
-    return None

@@ -91,6 +91,9 @@ WORDS = {
     "how_title": "怎么算出来的",
     "answers_title": "您的每一题答案",
     "points": "{n} 分",
+    # the engine's own words, for the browser in 繁體
+    "falls_in": "属于",
+    "counts": "计",
     "change_title": "差一点会怎样",
     "change_if": "如果",
     "change_text": "“{question}”答“{to}”",
@@ -387,6 +390,7 @@ def definition(test: SelfTest, following: dict[str, dict], *, hant: bool) -> Mar
         "stopping": sorted(STOPPING),
         "maxOpen": MAX_OPEN,
         "hashShown": SHOWN_OF_A_HASH,
+        "hant": hant,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=float)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -503,7 +507,7 @@ def _saved(test: SelfTest, answers: dict, go: str, hant: bool) -> HttpResponse:
         text = page_text(test.title, component.test_result(_result(test, answers, stopped), WORDS))
     else:
         authored = timezone.now().isoformat(timespec="seconds")
-        text = json.dumps(kept(test.form, answers, authored=authored), ensure_ascii=False, indent=2)
+        text = json.dumps(kept(test.form, answers, authored=authored, words=not hant), ensure_ascii=False, indent=2)
     name = f"{test.slug}-{timezone.localdate().isoformat()}.{suffix}"
     response = HttpResponse(to_hant(text) if hant else text, content_type=f"{media_type}; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'

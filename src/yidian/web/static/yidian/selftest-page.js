@@ -7,7 +7,7 @@
   const block = document.getElementById("self-test-definition");
   const place = document.getElementById("self-test");
   if (!block || !place) return;
-  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, hashShown, guides: following, guide } =
+  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, hashShown, hant, guides: following, guide } =
     JSON.parse(block.textContent);
   (function fillIn(items) {
     for (const item of items) {
@@ -317,9 +317,12 @@
         quietButton(words.copy, () => copy(pageText(page), section)),
         quietButton(words.save_text, () => save(pageText(page), "text/plain", ".txt")),
         quietButton(words.save_data, () =>
-          save(JSON.stringify(kept(form, answers, new Date().toISOString()), null, 2), "application/fhir+json", ".json"))));
+          save(JSON.stringify(kept(form, answers, new Date().toISOString(), !hant), null, 2), "application/fhir+json", ".json"))));
     return section;
   }
+
+  // the engine speaks 简体; all else in the definition is in the page's script already
+  const inScript = (line) => line.replaceAll("属于", words.falls_in).replaceAll("计", words.counts);
 
   function showResult(stopped) {
     const found = firedNow();
@@ -352,7 +355,7 @@
       }
       if (found.explanation.length) {
         page.append(section(words.how_title, make("ul", { class: "test-result__sum plain-list num" },
-          found.explanation.map((line) => make("li", null, line)))));
+          found.explanation.map((line) => make("li", null, inScript(line))))));
       }
       const change = changeText(found);
       if (change) page.append(section(words.change_title, make("p", null, change)));
