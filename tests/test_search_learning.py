@@ -66,6 +66,15 @@ def test_the_second_look_puts_the_answer_first(learned):
     assert list(rescore(plain, tokens, [document(text) for text in texts], [9.0, 8.0])) == [9.0, 8.0]
 
 
+@pytest.mark.parametrize("texts", [["花生米"], ["花生米"] * 3])
+def test_the_only_answer_is_the_best_one(learned, texts, tmp_path):
+    engine = Engine(create(tmp_path / "index"), model=learned)
+    with engine.index.writer() as writer:
+        engine.write(writer, [Document("answer", str(at), (), text) for at, text in enumerate(texts)])
+        engine.commit(writer)
+    assert [found.score for found in engine.search("能吃花生吗")] == [1.0] * len(texts)
+
+
 @pytest.mark.parametrize("count", [0, 1, 10, MIN_PAIRS - 1])
 def test_few_pairs_leave_the_order_alone(count):
     model = train(pairs(count), ["高血压的人要少吃盐。"])

@@ -122,8 +122,9 @@ class Engine:
         if hits and self.vectors is not None:
             scores = self._by_meaning(query, [vector for _, _, vector in stored], scores)
         if hits and (learned or self.vectors is not None):
-            # on a scale from 0 to 1, where the engine's own begins at 0 too
-            scores = (scores - scores.min()) / (float(np.ptp(scores)) or 1.0)
+            # on a scale that begins at 0, as the engine's own does; the best, also when it is the only one, has 1
+            spread = float(np.ptp(scores))
+            scores = (scores - scores.min()) / spread if spread else np.ones_like(scores)
         order = np.argsort(-scores, kind="stable")[:limit]
         return [_found(hits[at], stored[at][0], float(scores[at])) for at in order]
 

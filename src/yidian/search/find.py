@@ -19,8 +19,8 @@ from yidian.zh.pinyin import fold, initials, pinyin, split_syllables
 # Rows that one search may bring from each index, so that a search of common words costs what a rare one does. Twice
 # what is put beside full text; each costs 10 µs to compare. What is cut shares least with the query, or is longest.
 CANDIDATES = 60
-# Postings read for all grams of a query together: about 3 ms of CPU on SQLite.
-POSTINGS = 8_000
+# Postings read for all grams of a query together: about 1 ms of CPU on SQLite.
+POSTINGS = 3_000
 MIN_POSTINGS_PER_GRAM = 80
 # Names inside a longer query are looked up whole, up to this length: longer names are found by their grams.
 # A query of 100 characters asks for some 1,100 of them, about 2 ms.

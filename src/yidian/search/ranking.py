@@ -55,7 +55,8 @@ def units(text: str, limit: int = MAX_UNITS) -> np.ndarray:
         else:
             if was_han:
                 found.append(_BREAK)
-            found.extend(ord(char) if ord(char) < _WORD else _hashed(char) for char in run)
+            plain = max(run) < chr(_WORD)  # almost always: then without a test for each character
+            found.extend(map(ord, run) if plain else [ord(c) if ord(c) < _WORD else _hashed(c) for c in run])
         was_han = is_han
         if len(found) >= limit:
             break
