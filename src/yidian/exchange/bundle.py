@@ -17,8 +17,9 @@ from wagtail.images import get_image_model
 
 from yidian.answers.models import Answer, Question
 from yidian.editorial.actions import after_change, entry_models, refresh
-from yidian.evidence.models import Appearance
+from yidian.evidence.models import Appearance, Claim
 from yidian.exchange.archive import BundleError, Files, open_bundle, write_bundle
+from yidian.exchange.claims import step_problems
 from yidian.exchange.documents import (
     ANSWER_FIELDS,
     IMAGE_NAME,
@@ -253,6 +254,8 @@ class _Import:
                 self.reject(problems)
                 self.refused.add(record.key)
                 continue
+            if kind.name == "guide":
+                self.say_unsupported(record)
             if before == values:
                 self.counts.unchanged += 1
                 if not self.dry_run:
@@ -449,6 +452,17 @@ class _Import:
                 for message in messages
             ]
         return []
+
+    def say_unsupported(self, record: Record) -> None:
+        """Says which steps rest on claims that do not carry them; the guide comes in, and its page withholds them.
+
+        Not refused: a claim may have fallen after the guide was public, and a backup must come back whole.
+        """
+        named = {each.key for each in record.references if each.kind == "claim"}
+        rows = Claim.objects.filter(slug__in=named).prefetch_related("sources") if named else ()
+        claims = {claim.slug: (claim.name, claim.verdict) for claim in rows}
+        for problem in step_problems(record, claims):
+            self.report(str(problem))
 
     # unpublished changes of public records: planned and written one by one, after the records themselves
 

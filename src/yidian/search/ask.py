@@ -121,7 +121,7 @@ def ask(
         groups.append([f"kind:{kind}" for kind in kinds])
     engine, understood, hits = _full_text(query, groups)
     by_name = _probably(query, understood)
-    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES).items)  # names know no tags
+    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES))  # names know no tags
     shown = ranked[offset : offset + limit]
     documents = _documents(shown, filed)
     weights = _said(query, understood, engine)

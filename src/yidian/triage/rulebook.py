@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from yidian.triage.conditions import Condition, ConditionError, atoms_of, read_age, read_condition
-from yidian.triage.levels import LEVELS, SELF_CARE, urgency
+from yidian.triage.levels import EMERGENCY, LEVELS, SELF_CARE, urgency
 from yidian.triage.phrases import PhraseError, read_concepts, read_pattern
 
 HERE = Path(__file__).parent
@@ -36,14 +36,13 @@ _RULE_FIELDS = {
     "reviewer",
     "written",
     "reviewed",
-    "guide",
     "examples",
 }
 _REQUIRED = ("id", "when", "level", "heading", "message", "sources", "examples")
 # full-width letters, digits and signs, and capital letters: one character for one
 _HALF_WIDTH = {code: chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _HALF_WIDTH |= {code: chr(code).lower() for code in range(0x41, 0x5B)}
-_DEFAULTS = {"version": 1, "reviewer": "", "reviewed": None, "guide": None}
+_DEFAULTS = {"version": 1, "reviewer": "", "reviewed": None}
 
 
 class RuleError(ValueError):
@@ -67,7 +66,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One red flag. `when` already holds the rule's age, sex and pregnancy; `who` holds them alone."""
+    """One red flag. `when` already holds the rule's age, sex and pregnancy; `who` holds them alone.
+
+    `guide` is the address of the action guide that follows; `no_guide` says why an emergency has none.
+    """
 
     id: str
     topic: str
@@ -86,6 +88,7 @@ class Rule:
     written: str
     reviewed: str | None
     guide: str | None
+    no_guide: str
     examples: Mapping[str, tuple[str, ...]]
 
 
@@ -111,7 +114,7 @@ def load() -> Rulebook:
 
 
 def load_folder(folder: Path) -> Rulebook:
-    """The rules of a folder with `rules/*.yaml`, `sources.yaml` and `lexicon.yaml`.
+    """The rules of a folder with `rules/*.yaml`, `sources.yaml`, `lexicon.yaml` and, where it has one, `guides.yaml`.
 
     The compiled form is used when it was made from exactly these files, which costs milliseconds; parsing YAML
     costs a hundred times that.
@@ -126,7 +129,8 @@ def load_folder(folder: Path) -> Rulebook:
 
 
 def _inputs(folder: Path) -> list[Path]:
-    return [folder / "lexicon.yaml", folder / "sources.yaml", *sorted((folder / "rules").glob("*.yaml"))]
+    more = sorted(folder.glob("guides.yaml"))
+    return [folder / "lexicon.yaml", folder / "sources.yaml", *sorted((folder / "rules").glob("*.yaml")), *more]
 
 
 def _digest(folder: Path) -> str:
@@ -144,7 +148,7 @@ def compile_folder(folder: Path) -> dict:
         concepts = read_concepts(lexicon)
     except PhraseError as error:
         raise RuleError("lexicon.yaml", "", str(error)) from error
-    topics = {path: _parse(path) for path in _inputs(folder)[2:]}
+    topics = {path: _parse(path) for path in sorted((folder / "rules").glob("*.yaml"))}
     questions: dict[str, dict] = {}
     for path, topic in topics.items():
         _only(
@@ -169,6 +173,7 @@ def compile_folder(folder: Path) -> dict:
     for identifier, question in questions.items():
         if identifier not in asked:
             raise RuleError(question["topic"], f"问题 {identifier}", "没有规则用到它。")
+    _add_guides(folder / "guides.yaml", rules)
     ordered = sorted(rules.values(), key=lambda rule: -urgency(rule["level"]))
     return {
         "sha256": _digest(folder),
@@ -178,6 +183,28 @@ def compile_folder(folder: Path) -> dict:
         "concepts": concepts,
         "hans": _hans(concepts),
     }
+
+
+def _add_guides(path: Path, rules: dict[str, dict]) -> None:
+    """Gives each rule its guide, or the reason why it has none; an emergency must have one of the two."""
+    table = _parse(path) if path.exists() else {}
+    _only(path.name, "", table, {"guides", "without"})
+    for guide, named in table.get("guides", {}).items():
+        for identifier in named:
+            if identifier not in rules:
+                raise RuleError(path.name, f"指南 {guide}", f"没有“{identifier}”这条规则。")
+            if rules[identifier]["guide"]:
+                raise RuleError(
+                    path.name, f"规则 {identifier}", f"写在两个指南下面：{rules[identifier]['guide']} 和 {guide}。"
+                )
+            rules[identifier]["guide"] = guide
+    for identifier, reason in table.get("without", {}).items():
+        if identifier not in rules or rules[identifier]["guide"] or not reason:
+            raise RuleError(path.name, f"规则 {identifier}", "without 里写没有指南的规则，并写明理由。")
+        rules[identifier]["no_guide"] = str(reason)
+    for rule in rules.values():
+        if table and urgency(rule["level"]) >= urgency(EMERGENCY) and not (rule["guide"] or rule["no_guide"]):
+            raise RuleError(path.name, f"规则 {rule['id']}", "急症要写明用哪个指南，或在 without 里写为什么没有。")
 
 
 def _hans(concepts: Mapping) -> list[str]:
@@ -326,6 +353,8 @@ def _read_rule(file: str, written, topic: dict, questions: Mapping, sources: Map
     return {
         **{name: written.get(name, value) for name, value in _DEFAULTS.items()},
         "id": written["id"],
+        "guide": None,
+        "no_guide": "",
         "topic": topic["topic"],
         "level": written["level"],
         "heading": written["heading"],

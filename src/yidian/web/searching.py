@@ -14,6 +14,7 @@ from yidian.search.engine import CANDIDATES
 from yidian.search.find import suggest
 from yidian.search.keys import match_form
 from yidian.search.snippets import marks
+from yidian.selftests.finding import KIND as SELF_TEST
 from yidian.web import queries, red_flags
 from yidian.web.faults import read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
@@ -41,6 +42,7 @@ SUGGESTED_FROM = 0.5
 SUGGESTED_AFTER = 2
 FILTERS = {"department": "科室", "body_part": "部位", "population": "人群"}
 _KINDS = {model.section: model.kind for model in (*queries.ENTRIES.values(), *queries.PLACES.values())}
+_KINDS["self-tests"] = SELF_TEST
 _SECTIONS = {kind: section for section, kind in _KINDS.items()}
 
 
@@ -90,7 +92,7 @@ def search(request, hant: bool = False):
         q=q[:MAX_SHOWN],
         q_short=_short(q),
         answered=answered,
-        red_flags=red_flags.cards(q),
+        red_flags=red_flags.cards(q, prefix),
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
         meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],
@@ -147,6 +149,8 @@ def _groups(answered: Answered, prefix: str, section: str, address) -> list[dict
 def _shown(item: Result, details: dict, words: tuple[str, ...], prefix: str) -> dict:
     document = item.document
     snippet = item.snippet or queries.shortened(document.body)
+    if document.kind == SELF_TEST:  # its other lines are words to find it by
+        snippet = document.body.partition("\n")[0]
     return {
         "name": queries.highlight(document.title, marks(document.title, words)),
         "url": prefix + document.url,
