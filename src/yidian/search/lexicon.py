@@ -133,6 +133,11 @@ class Lexicon:
         return [self.terms[slug] for slug in self.slugs_by_name.get(form, ())]
 
     @cached_property
+    def described(self) -> frozenset[str]:
+        """All descriptions in the form of `zh.aligned`: words that are right as they stand, though no names."""
+        return frozenset(align(words).form.strip() for term in self.terms.values() for words in term.descriptions)
+
+    @cached_property
     def other_names(self) -> dict[str, list[str]]:
         """For each slug all names in the form of `zh.aligned`, the standard one first."""
         return {

@@ -73,7 +73,8 @@ def understand(query: str, lexicon: Lexicon, speller: Speller) -> Understood:
     aligned = align(query)
     form = aligned.form
     mentions = lexicon.find(query)
-    corrections = speller.correct(query, [(mention.start, mention.end) for mention in mentions])
+    doubted = speller.correct(query, [(mention.start, mention.end) for mention in mentions])
+    corrections = [one for one in doubted if align(one.original).form not in lexicon.described]
     meant = [
         found for one in corrections for found in _meant(query, one.start, one.end, one.replacement, "typo", lexicon)
     ]
