@@ -22,7 +22,7 @@ def cards(text: str) -> list[dict]:
     book = rulebook.load()
     made = []
     for finding in findings(text):
-        rule = book.rules[finding.rule]
+        rule = book.rule(finding.rule)
         if any(card["heading"] == rule.heading for card in made):
             continue
         made.append({"level": finding.level, "heading": rule.heading, "items": [rule.message], "because": finding.text})
