@@ -16,6 +16,12 @@ TITLES = {
     "care_advice.level": "级别",
     "care_advice.heading": "标题",
     "care_advice.items": "要点",
+    "contraindications": "先回答几个问题",
+    "contraindications.id": "问题的编号",
+    "contraindications.question": "问读者什么",
+    "contraindications.removes": "去掉哪些步骤",
+    "contraindications.instead": "改成告诉读者什么",
+    "contraindications.answered_by": "哪些自测的题已经问过",
     "codes": "医学编码",
     "credentials": "资质",
     "answers": "回答",
@@ -36,6 +42,12 @@ HELP = {
     "answers": "每个回答的正文写在下面的“## {answer: 编号}”里。",
     "answers.id": "小写字母、数字和短横线，例如 a1。",
     "answers.slug": "不写：问题的编号、短横线、id。",
+    "contraindications": "哪些人不要做哪几步。读者答“是”或“不确定”，那几步就不显示。",
+    "contraindications.id": "小写字母、数字和短横线，例如 huafalin。定了就不要改。",
+    "contraindications.question": "能答“是”的一句话，例如：您正在吃华法林吗？",
+    "contraindications.removes": "步骤的编号，写在步骤标题后面：### 做什么 {id: lashen}。",
+    "contraindications.instead": "不要做什么，改做什么；要写出处，例如 [^nhs-leg-cramps]。",
+    "contraindications.answered_by": "写成 自测/题号；那一题答“是”就是这里答“是”。",
     "codes": "每条写成 {system: ICD-10, value: R25.2}。",
     "author": "医生的网址拼音。不写：署名医典编辑部。",
     "reviewer": "医生的网址拼音。不写：页面写明等待执业医师审核。",
@@ -103,8 +115,10 @@ def _complete(fields) -> dict:
     # an answer is a draft or not by itself
     nested = [each for each in fields if each.shape == "records" and each.name != "answers"]
     inner = {each.name: {"items": _complete(each.fields)} for each in nested}
-    inner |= {each.name: {"minLength": 1} for each in fields if each.required and each.shape in {"text", "paragraphs"}}
-    inner |= {each.name: {"minItems": 1} for each in fields if each.required and each.shape == "lines"}
+    inner |= {
+        each.name: {"minLength": 1} for each in fields if each.required and each.shape in {"text", "line", "paragraphs"}
+    }
+    inner |= {each.name: {"minItems": 1} for each in fields if each.required and each.shape in {"lines", "slugs"}}
     return made | ({"properties": inner} if inner else {})
 
 
@@ -144,7 +158,7 @@ def _shape(each, name: str) -> dict:
     if each.shape == "uuid":
         return {"type": "string", "format": "uuid"}
     if each.shape == "one" or each.name in {"slug", "id"}:
-        return {"type": ["string", "integer"], "pattern": SLUG, "maxLength": 100}
+        return {"type": ["string", "integer"], "pattern": SLUG, "maxLength": each.limit or 100}
     if each.shape in {"many", "slugs"}:
         item = {"type": ["string", "integer"], "pattern": SLUG, "maxLength": 100}
         return {"type": "array", "items": item, "uniqueItems": True}

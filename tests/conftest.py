@@ -71,7 +71,7 @@ def _ordinary_speller():
 
 @pytest.fixture
 def quick_search(settings, tmp_path, monkeypatch, _ordinary_speller):
-    """An index folder of the test's own, built in milliseconds."""
+    """An index folder of the test's own, of what is in the database alone, built in milliseconds."""
     from yidian.search.spelling import Speller
 
     def consume(texts, names, titles=()):
@@ -80,4 +80,24 @@ def quick_search(settings, tmp_path, monkeypatch, _ordinary_speller):
         return _ordinary_speller
 
     settings.YIDIAN_DATA = tmp_path
+    settings.YIDIAN_SEARCHED = "yidian.editorial.searchable"
     monkeypatch.setattr(Speller, "build", consume)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--database-only", action="store_true", help="only tests that reach the site's database, as for another one"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--database-only"):
+        return
+    reaching = [item for item in items if _reaches_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(reaching)])
+    items[:] = reaching
+
+
+def _reaches_database(item) -> bool:
+    wanted = {"db", "transactional_db", "django_db_setup", "live_server"}
+    return item.get_closest_marker("django_db") is not None or bool(wanted & set(getattr(item, "fixturenames", ())))

@@ -53,6 +53,15 @@ def guide(slug="xianzai-zenmeban", name="正在抽筋：现在怎么做", **more
     return publish(ActionGuide(slug=slug, name=name, **{"description": "先把腿伸直。"} | more))
 
 
+def contraindication(key="shoushang", **more):
+    made = {"question": "腿刚受过伤吗？", "removes": ["la"], "instead": "不要拉，先看医生[^src-one]。"}
+    return {"type": "contraindication", "value": {"key": key, **made | more}}
+
+
+def phase(*steps, phase="now", headline="现在做"):
+    return {"type": "phase", "value": {"phase": phase, "headline": headline, "steps": list(steps)}}
+
+
 def question(name="腿抽筋是不是缺钙？", answers=("<p>多数不是。</p>",), slug="", **more):
     made = publish(Question(name=name, slug=slug, **{"description": "多数不是缺钙。"} | more))
     for html in answers:

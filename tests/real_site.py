@@ -201,18 +201,29 @@ def _one_of_everything() -> None:
     publish(article)
     content.article(slug="ceshi-erpian", name="抽筋与补钙", about=condition, modules=body[:1])
     steps = [
-        {"name": "把脚尖往回勾", "text": "<p>腓肠肌会被拉长。</p>", "seconds": 30},
+        {"key": "gou", "name": "把脚尖往回勾", "text": "<p>腓肠肌会被拉长。</p>", "seconds": 30},
         {"name": "站起来走几步", "text": ""},
+    ]
+    later = [
+        {"key": "k2", "name": "试试维生素K2", "text": "<p>先问医生。</p>", "seconds": 2},
+        {"key": "yao", "name": "吃一片药", "text": "<p>照说明书。</p>"},
+    ]
+    asked = [
+        content.contraindication("shoushang", removes=["gou", "yao"], instead="不要拉，先看医生[^src-1]。"),
+        content.contraindication(
+            "huafalin", question="吃华法林吗？", removes=["k2", "yao"], instead="不要吃[^src-1]。"
+        ),
     ]
     content.guide(
         slug="ceshi-zhinan",
         about=condition,
         care_advice=cards,
-        phases=[{"type": "phase", "value": {"phase": "now", "headline": "现在做", "steps": steps}}],
+        phases=[content.phase(*steps), content.phase(*later, phase="two_weeks", headline="两周内做")],
+        supplies="毛巾",
         do="慢慢拉\n呼吸放松",
         dont="不要猛拉",
         stop_conditions="越拉越疼",
-        contraindications="刚受过伤",
+        contraindications=asked,
     )
     answers = ("<p>多数不是[^src-1]。</p>", "<p>先看是不是累了。</p>")
     question = content.question(
@@ -334,7 +345,7 @@ def fill_hostile(payloads: str) -> str:
         ]
         cards = [card("emergency", payload[:60], *plain) for payload in plain[:5]]
         lines = "\n".join(" ".join(payload.split("\n")) for payload in plain)
-        steps = [{"name": payload[:100], "text": payload, "seconds": 5} for payload in plain]
+        steps = [{"key": f"s{n}", "name": text[:100], "text": text, "seconds": 5} for n, text in enumerate(plain)]
         phases = [{"type": "phase", "value": {"phase": "now", "headline": plain[3], "steps": steps}}]
         condition = content.condition(
             slug="xss-all", name=plain[1], alternate_names=lines, modules=everything, care_advice=cards
@@ -343,7 +354,11 @@ def fill_hostile(payloads: str) -> str:
             condition.codes.create(system="ICD-10", value=value)
         publish(condition)
         content.article(slug="xss-all", name=plain[2], about=condition, modules=everything, care_advice=cards)
-        halves = {"do": lines, "dont": lines, "stop_conditions": lines, "contraindications": lines}
+        halves = {"do": lines, "dont": lines, "stop_conditions": lines}
+        halves["contraindications"] = [
+            content.contraindication(f"k{n}", question=payload[:100], instead=payload[:200], removes=["s0"])
+            for n, payload in enumerate(plain[:8])
+        ]
         content.guide(slug="xss-all", name=plain[4], about=condition, phases=phases, care_advice=cards, **halves)
         content.question(
             slug="xssall",

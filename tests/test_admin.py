@@ -228,7 +228,7 @@ def test_a_new_entry_can_be_previewed_before_it_is_saved(root):
 
 
 def empty_form(kind):
-    streams = ("modules", "phases", "care_advice", "body")
+    streams = ("modules", "phases", "contraindications", "care_advice", "body")
     lists = ("codes", "credentials")
     return nested_form_data(
         {"name": "试"} | {name: streamfield([]) for name in streams} | {name: inline_formset([]) for name in lists}
@@ -332,6 +332,7 @@ def test_an_unknown_source_in_a_line_is_said_beside_the_field(root):
             "name": "现在怎么做",
             "description": "伸直腿。",
             "phases": streamfield([]),
+            "contraindications": streamfield([]),
             "care_advice": streamfield([]),
             "do": "伸直腿[^you-de]\n喝水[^mei-you]",
             "dont": "",

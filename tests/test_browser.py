@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -156,8 +157,19 @@ def every_page(page):
     yield "self-test: stopped"
     show_self_test(page, "wo-gai-zenme-ban", -1, 1)
     yield "self-test: a topic a row"
+    fit(page, "/guides/ceshi-zhinan/", shoushang="yes", huafalin="unsure")
+    yield "guide: what is left of it"
     show_report_error(page)
     yield "report with an error"
+
+
+def fit(page, path: str, **answers) -> None:
+    """A guide that knows what the reader answered."""
+    page.goto(path)
+    for key, answer in answers.items():
+        page.locator(f'input[name="c.{key}"][value="{answer}"]').check()
+    page.get_by_role("button", name="按我的回答看步骤").click()
+    page.wait_for_function("document.getElementById('before-outcome').childNodes.length > 0")
 
 
 # ---- accessibility ----
@@ -218,9 +230,11 @@ def test_axe_finds_an_issue_that_is_planted(visit, rule):
 
 # ---- keyboard ----
 
-# What a keyboard must reach, in the order of the document; of a group of radio buttons only the chosen one.
+# What a keyboard must reach, in the order of the document; of a group of radio buttons only the chosen one,
+# or the first where none is.
 REACHABLE = """() => [...document.querySelectorAll('a[href], button, input, textarea, select, summary, [tabindex]')]
-  .filter(e => e.tabIndex >= 0 && !e.disabled && e.type !== 'hidden' && (e.type !== 'radio' || e.checked)
+  .filter(e => e.tabIndex >= 0 && !e.disabled && e.type !== 'hidden' && (e.type !== 'radio' || e.checked ||
+    (all => all[0] === e && !all.some(other => other.checked))([...document.getElementsByName(e.name)]))
     && e.checkVisibility({visibilityProperty: true}))
   .map((e, i) => { e.dataset.stop = i; return e.outerHTML.slice(0, 120) })"""
 FOCUSED = """() => {
@@ -469,6 +483,94 @@ def test_an_error_is_reported_by_keyboard(visit, site):
     tab_to(page, f"main a[href='{ARTICLE}']")
 
 
+# ---- action guides ----
+
+GUIDE = "/guides/ceshi-zhinan/"
+LEFT = """() => ['#not-for', '.phase', '.stop', '#do-dont', '.lead'].flatMap(s => [...document.querySelectorAll(s)])
+  .map(e => e.outerHTML.replace(/<div class="step__timer.*?<\\/div>/gs, '').replace(/<!--.*?-->/gs, '')
+    .replace(/ (checked|hidden|role="button"|aria-expanded="false")(="")?/g, '')
+    .replace(/\\s+/g, ' ').replace(/> </g, '><').trim())"""
+
+
+@pytest.mark.parametrize("first", ["yes", "no", "unsure", None])
+def test_a_guide_is_fitted_alike_by_the_server_and_in_the_browser(visit, first):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for second in ("yes", "no", None):
+        answers = {key: answer for key, answer in (("shoushang", first), ("huafalin", second)) if answer}
+        pages = []
+        for page in (with_scripts, without):
+            page.goto(GUIDE)
+            for key, answer in answers.items():
+                page.locator(f'input[name="c.{key}"][value="{answer}"]').check()
+            page.get_by_role("button", name="按我的回答看步骤").click()
+            page.wait_for_load_state()
+            pages.append(page.locator("#before-outcome").inner_text())
+        assert pages[0] == pages[1] != ""
+        ours, theirs = with_scripts.evaluate(LEFT), without.evaluate(LEFT)
+        # the server leaves out the way past the questions, the browser hides it
+        ours = [
+            part.replace('<p class="no-print"><a class="before-skip" href="#phase-1">都没有？直接看步骤</a></p>', "")
+            for part in ours
+        ]
+        assert ours == theirs
+
+
+def test_a_removed_step_is_neither_seen_heard_printed_nor_timed_and_nothing_leaves_the_page(visit):
+    page = visit(GUIDE)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    start = page.get_by_role("button", name="计时 30 秒")
+    start.click()
+    assert "还剩" in page.get_by_role("timer").first.inner_text()
+    page.locator('input[name="c.shoushang"][value="unsure"]').check()
+    page.locator('input[name="c.huafalin"][value="no"]').check()
+    page.get_by_role("button", name="按我的回答看步骤").click()
+    assert page.evaluate("document.activeElement.id") == "before-outcome", "a voice reads what was removed"
+    assert "把脚尖往回勾" not in page.locator("main").inner_html() and start.count() == 0
+    assert "因为您不确定：腿刚受过伤吗？" in page.locator(".step--removed").first.inner_text()
+    page.emulate_media(media="print")
+    assert (
+        "把脚尖往回勾" not in page.locator("main").inner_text()
+        and "腿刚受过伤吗？" in page.locator("main").inner_text()
+    )
+    page.emulate_media(media="screen")
+    assert not [url for url in sent if "favicon" not in url]
+    assert page.evaluate("location.search + location.hash + document.cookie") == ""
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+    page.get_by_role("link", name="重新回答").click()
+    assert page.get_by_role("heading", name="把脚尖往回勾").count() == 1 and start.count() == 1
+    assert page.locator("#not-for input:checked").count() == 0
+
+
+def test_a_timer_counts_down_says_when_it_is_over_and_can_be_stopped(visit):
+    page = visit(GUIDE)
+    box = page.locator('[data-step="k2"] .step__timer')
+    box.get_by_role("button", name="计时 2 秒").click()
+    assert box.get_by_role("timer").inner_text() in {"还剩 2 秒", "还剩 1 秒"}
+    box.get_by_role("status").filter(has_text="时间到").wait_for(state="attached", timeout=5_000)
+    assert box.get_by_role("button").inner_text() == "计时 2 秒"
+    page.get_by_role("button", name="计时 30 秒").click()
+    page.get_by_role("button", name="停止").last.click()
+    assert page.get_by_role("timer").first.inner_text() == ""
+
+
+def test_answers_go_from_a_self_test_to_its_guide_and_to_paper_only_when_carried(visit):
+    page = visit(None)
+    show_self_test(page, "yejian-tuichoujin", 1, 1, 1, 0)
+    assert page.evaluate("sessionStorage.length") == 0
+    page.get_by_role("button", name="照我的回答，一步步怎么做：腰腿痛").click()
+    page.wait_for_url("**/guides/yaotuitong-jinggao/")
+    page.locator(".step--removed").first.wait_for()
+    assert page.locator('input[name="c.mawei"][value="yes"]').is_checked()
+    assert page.evaluate("[location.search, location.hash, sessionStorage.length]") == ["", "", 0]
+    page.get_by_role("link", name="一页纸").click()
+    page.wait_for_url("**/handout/")
+    gone = "试一试两条腿的力气"
+    assert "这一步不做" in page.locator("main").inner_text() and gone not in page.locator("main").inner_text()
+    page.reload()
+    assert gone in page.locator("main").inner_text(), "what was carried is read once"
+
+
 # ---- self-tests ----
 
 
@@ -528,9 +630,18 @@ def test_a_fired_emergency_stops_the_test_in_the_browser(visit):
     assert "第 4 题" in page.locator(".test-question__progress").inner_text()
 
 
+def test_looking_at_a_source_keeps_the_answers(visit):
+    page = visit(None)
+    show_self_test(page, "yejian-tuichoujin", 1, 1, 0)
+    page.locator(".flag-card a[href^='#source-']").click()
+    assert page.locator("#source-5").is_visible() and page.locator("h1").inner_text() == "先停在这里"
+    page.go_back()
+    assert page.locator("h1").inner_text() == "先停在这里" and page.locator(".flag-card").count() == 1
+
+
 def texts_of(page) -> list[str]:
     return page.evaluate("""() => [...document.querySelectorAll('#self-test :is(h1, h2, p, li)')]
-      .filter(e => !e.matches('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")
+      .filter(e => !e.closest('.no-print')).map(e => e.innerText.replace(/\\s+/g, ' ').trim()).filter(text => text)""")
 
 
 @pytest.mark.parametrize(
@@ -546,6 +657,45 @@ def test_both_ways_through_show_the_same_words(visit, slug, choices):
         page.get_by_role("button", name="看结果").click()
         page.wait_for_selector("[data-stage=result]")
     assert texts_of(with_scripts) == texts_of(without) and len(texts_of(without)) > 10
+    saved = [[downloaded(page, button) for button in ("存成文字", "存成数据")] for page in (with_scripts, without)]
+    (text, data), (text_without, data_without) = saved
+    assert text == text_without and "这次结果依据" in text
+    here, there = json.loads(data), json.loads(data_without)
+    assert here.pop("authored") and there.pop("authored") and here == there
+
+
+def test_both_ways_show_the_same_words_in_traditional_script(visit):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        page.goto("/zh-hant/self-tests/tangniaobing-fengxian/")
+        page.get_by_role("button", name="開始").click()
+        page.locator("input[type=text]").fill("45")
+        page.get_by_role("button", name="下一題").click()
+        page.locator(".test-question__choices button").first.click()
+        while page.locator("[data-stage=question]").count():
+            page.get_by_role("button", name="先跳過").click()
+        page.get_by_role("button", name="看結果").click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without)
+    assert any("，計 12 分" in text for text in texts_of(with_scripts))
+
+
+def downloaded(page, button: str) -> str:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    return Path(waiting.value.path()).read_text("utf-8")
+
+
+def test_a_result_is_copied_without_the_newer_way_that_wants_https(visit):
+    page = visit(None, permissions=[])
+    show_self_test(page, "gad-2", 3, 3)
+    page.get_by_role("button", name="看结果").click()
+    page.get_by_role("button", name="复制文字").click()
+    assert page.locator("[role=status].test-result__copied").inner_text().startswith("复制好了")
+    page.evaluate("document.body.prepend(document.createElement('textarea'))")
+    page.locator("textarea").first.click()
+    page.keyboard.press("Control+V")
+    assert "总分：3 + 3 = 6 分" in page.locator("textarea").first.input_value()
 
 
 def test_the_general_check_shows_the_same_words_both_ways(visit):

@@ -10,7 +10,8 @@ from yidian.cli.main import main
 from yidian.exchange.documents import KINDS
 
 DOCS = Path(__file__).parent.parent / "docs"
-SETTINGS = Path(__file__).parent.parent / "src/yidian/site/settings.py"
+# the second is read by commands that do without Django
+SETTINGS = [Path(__file__).parent.parent / "src/yidian" / name for name in ("site/settings.py", "selftests/library.py")]
 
 
 def sections(text: str) -> dict[str, str]:
@@ -43,7 +44,7 @@ def test_no_command_is_documented_that_is_gone():
 
 
 def test_every_setting_is_documented_and_no_other():
-    text = SETTINGS.read_text("utf-8")
+    text = "".join(path.read_text("utf-8") for path in SETTINGS)
     read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", text)) | set(re.findall(r"_flag\(\"([A-Z_]+)\"", text))
     from_commands = {
         option.envvar for _, command in commands(main) for option in command.params if isinstance(option.envvar, str)

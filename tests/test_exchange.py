@@ -497,7 +497,7 @@ def test_everything_an_editor_can_make_comes_back(tmp_path):
         "seconds": 30,
         "picture": {"image": None, "alt": "", "caption": ""},
     }
-    phase = {"phase": "now", "headline": "现在", "steps": [{"type": "item", "value": step}]}
+    phase = {"phase": "now", "headline": "现在", "steps": [step]}
     content.guide(do="要慢[^src-one]\n要稳", phases=[{"type": "phase", "value": phase}])
     question = content.question(answers=("<p>多数不是。</p>", "<p>另一个。</p>"), slug="qq", detail="第一段\r\n第二段")
     Answer.objects.filter(question=question).order_by("pk").last().unpublish()

@@ -18,7 +18,7 @@ from yidian.cli.main import main
 from yidian.cli.start import STARTER
 from yidian.encyclopedia.models import Article, Condition
 from yidian.exchange.bundle import import_bundle
-from yidian.related import upkeep
+from yidian.related import choosing, upkeep
 from yidian.related.models import Link, Reading, ReadingRequest
 from yidian.related.subjects import KINDS, SAME, Node, Subject, World, closeness, subjects, world
 from yidian.search.lexicon import Lexicon
@@ -351,6 +351,67 @@ def test_a_tick_is_bounded_and_waits_for_the_index(site):
     while ticker.tick():
         pass
     assert not ReadingRequest.objects.exists()
+
+
+@pytest.fixture
+def one_fails(site, monkeypatch):
+    """Further reading of one question fails each time it is worked out; how often it was tried."""
+    tried = []
+    closeness = choosing.closeness
+
+    def fails(one, other, known):
+        if one.key == ("question", site["calcium"].pk):
+            tried.append(one)
+            raise ValueError(one.name)
+        return closeness(one, other, known)
+
+    monkeypatch.setattr(choosing, "closeness", fails)
+    return tried
+
+
+def test_an_entry_that_fails_holds_up_nobody_and_is_tried_again_later(site, one_fails, monkeypatch, caplog):
+    Reading.objects.all().delete()
+    ReadingRequest.objects.all().delete()
+    ReadingRequest.objects.create(kind="question", object_id=site["calcium"].pk)  # first in line
+    entries = sum(model.objects.public().count() for model in KINDS.values())
+    library().catch_up()
+    ticker = upkeep.Upkeep()
+    while ticker.tick():
+        pass
+    assert Reading.objects.count() == entries - 1
+    assert set(ReadingRequest.objects.values_list("kind", "object_id")) == {("question", site["calcium"].pk)}
+    once = len(one_fails)
+    assert ticker.tick() == 0 and len(one_fails) == once, "it is left alone for a while"
+    said = [record.getMessage() for record in caplog.records if "延展阅读" in record.getMessage()]
+    assert said == [f"question:{site['calcium'].pk} 的延展阅读没有配好（ValueError），2 分钟后再试"]
+    assert "缺钙" not in caplog.text, "an error may quote the entry, the log does not"
+    # after two minutes again, and then after four
+    now = upkeep.time.monotonic()
+    monkeypatch.setattr(upkeep.time, "monotonic", lambda: now + 121)
+    assert ticker.tick() == 1 and len(one_fails) > once and ticker.tick() == 0
+    assert "4 分钟后再试" in caplog.text
+    monkeypatch.undo()
+    monkeypatch.setattr(upkeep.time, "monotonic", lambda: now + 121 + 241)
+    assert ticker.tick() == 1 and not ReadingRequest.objects.exists()
+    assert Reading.objects.count() == entries
+
+
+def test_reindex_goes_on_behind_an_entry_that_fails(site, one_fails):
+    entries = sum(model.objects.public().count() for model in KINDS.values())
+    library().catch_up()
+    assert upkeep.rebuild() == entries - 1
+    assert set(ReadingRequest.objects.values_list("object_id", flat=True)) == {site["calcium"].pk}
+
+
+def test_together_or_alone_the_same_stands_beside_an_entry(site):
+    library().catch_up()
+    engine = library().engine()
+    known = world(engine.lexicon)
+    keys = [(kind, pk) for kind, model in KINDS.items() for pk in model.objects.public().values_list("pk", flat=True)]
+    together = choosing.choose(keys, engine, choosing.Shelf(known))
+    assert any(together.values())
+    for key in keys:
+        assert choosing.choose([key], engine, choosing.Shelf(known)) == {key: together[key]}
 
 
 def test_reindex_makes_all_of_it_again(client, site):

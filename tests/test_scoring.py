@@ -10,7 +10,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yidian.cli.bench_selftests import scoring
 from yidian.cli.main import main
+from yidian.questionnaire.change import smallest_change
+from yidian.questionnaire.hashes import hashes_of
+from yidian.questionnaire.result import EXTENSION, NoResult, kept, replay
 from yidian.questionnaire.scoring import (
     CONDITIONS,
     LEVELS,
@@ -21,8 +25,8 @@ from yidian.questionnaire.scoring import (
     prepare,
     response_of,
     score,
-    smallest_change,
 )
+from yidian.questionnaire.validate import response_issues
 from yidian.selftests.library import FOLDER, read, self_tests
 
 ORDINAL = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
@@ -230,7 +234,7 @@ def test_every_answer_ends_in_a_band_or_says_why_not(test):
         assert all(line for line in found["explanation"])
         if test.sidecar["kind"] == "score":
             assert (found["band"] is None) == (found["scores"]["total"] is None)
-            assert found["band"] or any("算不出" in line for line in found["explanation"])
+            assert found["band"] or any("算不出" in line or "至少" in line for line in found["explanation"])
 
 
 @each_test
@@ -364,28 +368,166 @@ def test_gds15_counts_each_item_in_its_direction():
     assert outcome(form, low | {"gds-3": ("unsure",)})["scores"]["total"] is None
 
 
+def came_to(form, answers):
+    """The level, and of each scale the band or the least that it may be: what a reader calls the result."""
+    found = outcome(form, answers)
+    return found["level"], found["bands"] | {scale: ends[0] for scale, ends in found["bands_between"].items()}
+
+
+def moves(test, answers):
+    """Every single move that a reader could make, with how far it is: by hand, to hold the search to."""
+    shown = outcome(test.form, answers)["enabled"]
+    for link_id in shown:
+        asked, given = test.form.asked[link_id], answers.get(link_id, ())
+        if link_id in test.sidecar.get("fixed", ()):
+            continue
+        codes = [option.code for option in asked.options if option.code != "unsure"]
+        for place, code in enumerate(codes):
+            if given != (code,):
+                yield abs(place - codes.index(given[0])) if given and given[0] in codes else 1, {link_id: (code,)}
+        if not codes and given:
+            tenths = 10 if asked.type == "integer" else 1
+            for step in range(tenths, 601, tenths):
+                for value in (given[0] - Decimal(step) / 10, given[0] + Decimal(step) / 10):
+                    if asked.minimum <= value <= asked.maximum:
+                        yield Decimal(step) / 10, {link_id: (value,)}
+
+
 @each_test
 def test_the_smallest_change_does_what_it_says_and_no_smaller_one_does(test):
     rnd = dice(13)
-    for _ in some(test, 25):
+    sizes = set()
+    for _ in some(test, 20):
         answers = drawn(test, rnd)
-        before = outcome(test.form, answers)
+        before = came_to(test.form, answers)
+        if before[0] is None:
+            continue
         change = smallest_change(test.form, answers)
+        singles = list(moves(test, answers))
         if change is None:
+            assert not any(came_to(test.form, answers | move) != before for far, move in singles if far == int(far))
             continue
         moved = {}
         for each in change["changes"]:
             asked = test.form.asked[each["linkId"]]
-            assert each["linkId"] not in test.sidecar.get("fixed", ())
-            by_code = {option.display: (option.code,) for option in asked.options}
-            moved[each["linkId"]] = by_code.get(each["to"]) or (Decimal(each["to"].split()[0]),)
-        after = outcome(test.form, answers | moved)
-        assert (after["level"], after["bands"]) != (before["level"], before["bands"])
-        assert after["level"] == change["level"]
-        if len(moved) == 2:
-            for link_id, given in moved.items():
-                alone = outcome(test.form, answers | {link_id: given})
-                assert (alone["level"], alone["bands"]) == (before["level"], before["bands"])
+            by_words = {option.display: (option.code,) for option in asked.options}
+            moved[each["linkId"]] = by_words.get(each["to"]) or (Decimal(each["to"].split()[0]),)
+        after = came_to(test.form, answers | moved)
+        assert after != before and after[0] == change["level"]
+        assert change["band"] in {None, *after[1].values()}
+        far = next((far for far, move in singles if move == moved), 61)
+        assert len(moved) == 2 or far < 61
+        # between two whole steps only the last is searched in tenths, so a band narrower than a step could be missed
+        for nearer, move in singles:
+            assert nearer >= far or came_to(test.form, answers | move) == before, (change, move)
+        sizes.add(len(moved))
+    assert sizes or test.sidecar["kind"] in {"diary", "triage"} or not test.sidecar["bands"], "something was compared"
+
+
+@each_test
+def test_a_rule_is_open_when_what_is_missing_could_still_make_it_fire_and_only_then(test):
+    rnd = dice(17)
+    ages = [
+        Decimal(age) for age in ("0.05", "0.2", "0.5", "2", "4", "8", "12", "17", "30", "45", "55", "62", "70", "85")
+    ]
+    people = [{"sex": (sex,), "pregnant": (pregnant,)} for sex in ("female", "male") for pregnant in ("yes", "no")]
+    people = [who | {"age": (age,)} for who in people for age in ages] if test.sidecar["kind"] == "triage" else [{}]
+    seen = 0
+    for _ in some(test, 40):
+        answers = {key: given for key, given in drawn(test, rnd).items() if rnd.random() < 0.6}
+        found = outcome(test.form, answers)
+        fired, still_open = ({rule["id"] for rule in found[name]} for name in ("red_flags", "not_excluded"))
+        reached = set()
+        for who in people:
+            worst = {
+                link_id: (asked.options[-1 if asked.options[0].weight is not None else 0].code,)
+                if asked.options
+                else (asked.maximum,)
+                for link_id, asked in test.form.asked.items()
+                if answers.get(link_id, ("unsure",)) == ("unsure",)
+            }
+            known = {link_id: given for link_id, given in answers.items() if given != ("unsure",)}
+            whole = worst | who | known
+            reached |= {rule["id"] for rule in outcome(test.form, whole)["red_flags"]}
+        assert fired <= reached
+        assert reached - fired == still_open
+        seen += len(still_open)
+    assert seen or not test.sidecar["red_flags"]
+
+
+LIKERT = st.lists(st.none() | st.integers(0, 3), min_size=7, max_size=7)
+
+
+@given(LIKERT)
+def test_a_total_with_gaps_lies_between_what_is_shown(values):
+    form = self_tests()["gad-7"].form
+    answers = {f"gad7-{place}": (str(value),) for place, value in enumerate(values, start=1) if value is not None}
+    found, missing = outcome(form, answers), values.count(None)
+    known = sum(value for value in values if value is not None)
+    if missing in (0, 7):
+        assert found["between"] == found["bands_between"] == {}
+        assert (found["scores"]["total"], found["level"] is None) == ((known, False) if not missing else (None, True))
+        return
+    assert found["scores"]["total"] is found["band"] is None
+    assert found["between"] == {"total": [known, known + 3 * missing]}
+    ends = [outcome(form, answers | {f"gad7-{place}": (filled,) for place, value in enumerate(values, start=1)
+            if value is None}) for filled in "03"]  # fmt: skip
+    assert found["bands_between"] == {"severity": [end["band"] for end in ends]}
+    assert any(f"至少 {known} 分，最多 {known + 3 * missing} 分" in line for line in found["explanation"])
+    # what is missing may raise the level: the least of it counts, unless it would reassure
+    assert found["level"] == (None if ends[0]["level"] == "self_care" else ends[0]["level"])
+
+
+def test_item_nine_acts_whatever_is_missing():
+    form = self_tests()["phq-9"].form
+    alone = outcome(form, {"phq9-9": ("1",)})
+    assert alone["level"] == "same_day" and "12356" in alone["red_flags"][0]["message"]
+    assert alone["between"] == {"total": [1, 25]} and alone["bands_between"] == {"severity": ["minimal", "severe"]}
+    most = outcome(form, {f"phq9-{place}": ("3",) for place in range(1, 8)})
+    assert (most["level"], most["bands_between"]) == ("same_day", {"severity": ["severe", "severe"]})
+    assert [rule["id"] for rule in most["not_excluded"]] == ["phq9-self-harm"]
+
+
+# ---- a result that is kept ----
+
+
+@each_test
+def test_a_kept_result_is_made_again_byte_for_byte(test):
+    rnd = dice(19)
+    for _ in some(test, 20):
+        written = json.dumps(kept(test.form, drawn(test, rnd), authored="2026-11-26T08:00:00+08:00"))
+        document = json.loads(written)
+        made = replay(document, test.form)
+        assert made.identical and not made.differs
+        assert not [each for each in response_issues(document, test.form.questionnaire) if each.severity == "error"]
+        parts = {part["url"]: part for part in document["extension"][0]["extension"]}
+        assert set(parts) == {"questionnaire", "rules", "engine", "result"}
+        for name, part in parts.items():
+            held, part["valueString"] = part["valueString"], "0"
+            assert replay(document, test.form).differs == (name,)
+            part["valueString"] = held
+
+
+def test_the_hashes_tell_questionnaire_rules_and_engine_apart():
+    test = self_tests()["phq-9"]
+    plain = hashes_of(test.form.questionnaire, test.sidecar)
+    assert plain == test.form.hashes and all(len(value) == 64 for value in plain.values())
+    worded = hashes_of(dict(test.form.questionnaire) | {"title": "别的"}, test.sidecar)
+    ruled = hashes_of(test.form.questionnaire, dict(test.sidecar) | {"otherwise": "appointment"})
+    about = hashes_of(test.form.questionnaire, dict(test.sidecar) | {"minutes": 9})
+    assert [name for name in plain if worded[name] != plain[name]] == ["questionnaire"]
+    assert [name for name in plain if ruled[name] != plain[name]] == ["rules"]
+    assert about == plain
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"extension": 3}, {"extension": [4, {"url": EXTENSION}]}])
+def test_what_holds_no_result_is_refused(document):
+    with pytest.raises(NoResult):
+        replay(document, self_tests()["phq-9"].form)
+
+
+def test_the_bench_scores_every_self_test():
+    assert set(scoring(1)) == set(self_tests())
 
 
 # ---- the command ----
@@ -407,7 +549,7 @@ def test_the_command_scores_as_the_contract_says():
     by_hand = json.dumps({"resourceType": "QuestionnaireResponse", "item": [by_hand]})
     assert json.loads(run("phq-9", "--response", "-", "--json", stdin=by_hand).stdout)["level"] == "same_day"
     said = run(str(FOLDER / "phq-9.json"), "--response", "-", stdin=response).stdout
-    assert "= 9 分" in said and "12356" in said
+    assert "= 9 分" in said and "12356" in said and "没有发现什么也不说明没有病" in said
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from yidian.cli.search_evaluate import evaluate
 from yidian.search import ranking
 from yidian.search.backends import create
-from yidian.search.dense import EmbedderUnavailable, embedder, nearness, packed
+from yidian.search.dense import EmbedderUnavailable, embedder
 from yidian.search.documents import Document
 from yidian.search.engine import Engine
 from yidian.search.learning import MIN_PAIRS, train
 from yidian.search.ranking import ModelDamaged, document, load, rescore
+from yidian.search.vectors import Vectors
 from yidian.zh.grams import grams
 
 ILLNESSES = ["高血压", "糖尿病", "偏头痛", "胃溃疡", "支气管炎", "脂肪肝", "甲亢", "痛风", "贫血", "肺炎"]
@@ -53,6 +54,7 @@ def test_what_decides_counts_more_than_politeness(learned):
     weights = learned.weigh({"请问": 1.0, "花生": 1.0, "§cramp": 0.5, "ct": 1.0})
     assert weights["花生"] > 1.5 * weights["请问"]
     assert weights["§cramp"] == 0.5 and weights["ct"] == 1.0, "what is not known counts as it was given"
+    assert learned.weigh({"𠮷𠮷": 1.0, "𠮷": 0.5, "花𠮷": 1.0}) == {"𠮷𠮷": 1.0, "𠮷": 0.5, "花𠮷": 1.0}
 
 
 def test_the_second_look_puts_the_answer_first(learned):
@@ -109,7 +111,11 @@ def test_a_damaged_model_is_refused(tmp_path, learned):
     assert load(path).documents == learned.documents
 
 
-@given(st.text(max_size=60), st.lists(st.text(max_size=80), max_size=4))
+# What people write, and characters that take one, two and three bytes of an index: 的, 筋, 𠮷 and 鿕, CT.
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("的一抽筋肝𠮷鿕龦 ，aC1")), max_size=80)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=4))
 def test_grams_are_counted_as_the_engine_cuts_them(question, texts):
     tokens = list(dict.fromkeys(grams(question)))
     keys = np.unique(np.array([ranking._key(token) for token in tokens], np.uint32))
@@ -117,9 +123,14 @@ def test_grams_are_counted_as_the_engine_cuts_them(question, texts):
     keys = np.union1d(keys, np.concatenate([keys >> 16, keys & 0xFFFF]).astype(np.uint32))
     keys = keys[keys > 0]
     found = ranking.matches(keys, [document(text) for text in texts])
-    for row, text in zip(found.everywhere, texts, strict=True):
+    for number, text in enumerate(texts):
         held = [ranking._key(token) for token in grams(text)]
-        assert list(row) == [held.count(key) for key in keys]
+        assert list(found.everywhere[number]) == [held.count(key) for key in keys]
+        made = ranking.units(text)
+        assert found.lengths[number] == len(made)
+        for window, counts in zip(ranking.EARLY, found.early, strict=True):
+            begin = [*made[:window], *ranking.pairs_of(made)[:window]]
+            assert list(counts[number]) == [begin.count(key) for key in keys]
 
 
 @pytest.fixture
@@ -257,10 +268,10 @@ def test_a_server_that_fails_leaves_search_complete_without_it(server, status, b
     with pytest.raises(EmbedderUnavailable) as refused:
         ask(["小腿抽筋"], "query")
     assert "抽筋" not in str(refused.value)
-    engine = Engine(create(tmp_path / "index"), embedder=ask)
+    engine = Engine(create(tmp_path / "index"), vectors=Vectors(tmp_path / "vectors", ask))
     with engine.index.writer() as writer:
-        engine.write(writer, Document("answer", "1", ("小腿抽筋",), "先伸直小腿。"))
-        writer.commit()
+        engine.write(writer, [Document("answer", "1", ("小腿抽筋",), "先伸直小腿。")])
+        engine.commit(writer)
     assert [found.object_id for found in engine.search("小腿抽筋")] == ["1"]
     assert "小腿抽筋" not in caplog.text, "what a reader types is never logged"
 
@@ -270,11 +281,12 @@ def test_a_near_meaning_moves_up(tmp_path):
         return np.array([[1.0, 0.0] if "肠肌" in text or kind == "query" else [0.0, 1.0] for text in texts], "f4")
 
     for meaning, first in ((None, "1"), (embed, "2")):
-        engine = Engine(create(tmp_path / str(first)), embedder=meaning)
+        vectors = Vectors(tmp_path / "vectors", meaning) if meaning else None
+        engine = Engine(create(tmp_path / str(first)), vectors=vectors)
         with engine.index.writer() as writer:
-            for number, where in enumerate(["夜里", "腓肠肌", "老人", "孕妇"], 1):
-                engine.write(writer, Document("answer", str(number), (), f"{where[-2:]}抽筋"))
-            writer.commit()
+            wheres = enumerate(["夜里", "腓肠肌", "老人", "孕妇"], 1)
+            engine.write(writer, [Document("answer", str(number), (), f"{where[-2:]}抽筋") for number, where in wheres])
+            engine.commit(writer)
         assert engine.search("抽筋")[0].object_id == first
 
 
@@ -285,16 +297,3 @@ def test_no_embedder_is_the_default_and_a_wrong_name_is_refused(tmp_path):
             embedder(name)
     with pytest.raises(EmbedderUnavailable):
         embedder(str(tmp_path))
-
-
-@given(
-    st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4).filter(lambda n: max(map(abs, n)) > 0.01),
-    st.integers(0, 3),
-)
-def test_packed_vectors_keep_their_cosines(numbers, axis):
-    vector = np.array(numbers, np.float32)
-    vector /= np.linalg.norm(vector)
-    query = np.eye(4, dtype=np.float32)[axis]
-    near = nearness(query, [packed(vector), b"", b"12"])
-    assert abs(near[0] - vector[axis]) < 0.01
-    assert np.isnan(near[1:]).all()

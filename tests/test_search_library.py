@@ -1,5 +1,7 @@
 """The site's full-text index: kept up with the database, built beside the one that serves, whole after any crash."""
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -8,13 +10,20 @@ import textwrap
 import time
 
 import content
+import numpy as np
 import pytest
 from django.db import connection, transaction
 
+from yidian.search import backends
 from yidian.search import library as library_module
+from yidian.search.analysis import body_tokens, head_tokens
 from yidian.search.ask import ask
+from yidian.search.documents import Document
+from yidian.search.engine import Engine
+from yidian.search.lexicon import Lexicon
 from yidian.search.library import NotReady, library
 from yidian.search.models import IndexRequest, IndexState
+from yidian.search.vectors import Vectors
 
 pytestmark = pytest.mark.django_db
 
@@ -135,13 +144,108 @@ def test_an_index_of_another_version_is_built_again(site, monkeypatch):
     assert site.is_due()
 
 
+# What an index is made of, for each VERSION. When this fails, the format changed: raise VERSION, so that indexes of the
+# old one are built again, and put the new fingerprint here.
+FORMATS = {2: "6bd0ed9e7b22a476"}
+
+
+def test_the_version_changes_with_the_format(tmp_path):
+    lexicon = Lexicon([("cramp", "抽筋", "symptom", ("痉挛",))])
+    engine = Engine(backends.create(tmp_path / "index"), lexicon, vectors=Vectors(tmp_path / "vectors", numbered, "m"))
+    document = Document("answer", "7", ("小腿痉挛", "CT"), "夜里𠮷抽筋，aspirin 75mg 无效。㗎", ("body_part:xiaotui",))
+    with engine.index.writer() as writer:
+        engine.write(writer, [document])
+        engine.commit(writer)
+    meta = json.loads((tmp_path / "index" / "meta.json").read_text("utf-8"))
+    made = hashlib.sha256()
+    made.update(json.dumps([meta["schema"], meta["index_settings"]], sort_keys=True).encode())
+    made.update(json.dumps([head_tokens(document, lexicon), body_tokens(document, lexicon)]).encode())
+    for name in ("index/rows", "vectors"):
+        made.update((tmp_path / name).read_bytes())
+    assert {library_module.VERSION: made.hexdigest()[:16]} == FORMATS
+
+
+def numbered(texts, kind):
+    """Vectors of eight numbers, the same for the same text."""
+    made = np.array([[(sum(map(ord, text)) * at) % 97 + 1 for at in range(1, 9)] for text in texts], np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def asked(monkeypatch, settings):
+    """The texts that were encoded, on a site with an embedder."""
+    texts = []
+
+    def counted(given, kind):
+        texts.extend(given if kind == "passage" else [])
+        return numbered(given, kind)
+
+    settings.YIDIAN_EMBEDDER = "counted"
+    monkeypatch.setattr(library_module, "embedder", lambda name, key, model: counted if name else None)
+    library_module._opened.cache_clear()
+    yield texts
+    library_module._opened.cache_clear()
+
+
+def test_vectors_are_made_once_for_each_text(asked, site):
+    made = len(asked)
+    assert made == 2
+    content.condition("shenjingmai-xueshuan", "深静脉血栓", description="腿里的静脉结了血块。")
+    site.catch_up()
+    assert len(asked) == made + 1
+    site.build()
+    assert len(asked) == made + 1, "a new index takes over the vectors of the old one"
+    assert found("腿里结了血块")[0] == "深静脉血栓"
+    assert not site.is_due()
+
+
+def test_a_build_that_was_interrupted_goes_on_where_it_was(asked, site, monkeypatch):
+    from yidian.editorial import searchable
+
+    for number in range(5):
+        content.condition(f"bing-{number}", f"测试病{number}", description=f"第{number}种。")
+    (site.folder / site.current() / "vectors").unlink()
+    reading = searchable.every
+    asked.clear()
+
+    def dies(*how):
+        yield from reading(*how)
+        raise RuntimeError("the process dies")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(searchable, "every", dies)
+        with pytest.raises(RuntimeError):
+            site.build()
+    assert len(asked) == 7
+    site.build()
+    assert len(asked) == 7
+    assert [path.name for path in site.folder.iterdir() if path.is_dir()] == [site.current()]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_damaged_vectors_are_done_without_until_the_index_is_built_again(asked, site, client, damage):
+    assert found("小腿抽筋")
+    path = site.folder / site.current() / "vectors"
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-20])
+    library_module._library.cache_clear()  # as another process finds it
+    assert not library().is_due()
+    assert found("小腿抽筋")[0] == "小腿抽筋"
+    assert library().is_due()
+    library().build()
+    assert not library().is_due()
+    assert found("小腿抽筋")[0] == "小腿抽筋" and not library().is_due()
+
+
 def test_a_change_during_a_build_is_in_both_indexes(site, monkeypatch):
     from yidian.editorial import searchable
 
     reading = searchable.every
 
-    def meanwhile(progress):
-        yield from reading(progress)
+    def meanwhile(*how):
+        yield from reading(*how)
         # everything has been read; now an editor publishes, and the ticker brings it to the index that serves
         content.condition("shenjingmai-xueshuan", "深静脉血栓")
         assert site.catch_up() > 0

@@ -25,6 +25,12 @@ def site(quick_search):
     for number in range(6):
         content.question(f"半夜腿抽筋怎么办？第{number}问", about=cramp)
     content.publish(SynonymGroup(name="抽筋", alternate_names="痉挛\n转筋", category="symptom"))
+    hepatitis = SynonymGroup(name="乙型肝炎", alternate_names="乙肝", category="disease")
+    content.publish(hepatitis)
+    content.publish(SynonymGroup(name="乙肝e抗原阳性", alternate_names="大三阳", category="test", broader=hepatitis))
+    parkinson = SynonymGroup(name="帕金森病", alternate_names="震颤麻痹", category="disease")
+    parkinson.descriptions = "走路小碎步越走越快停不住\n手像搓药丸一样抖"
+    content.publish(parkinson)
     library().build()
 
 
@@ -60,6 +66,26 @@ def test_what_was_meant_is_said_and_what_was_asked_stays(client, site):
     assert re.search(r'<a href="/search\?q=[^"]*">小腿抽筋</a>', page)
     assert 'value="小腿抽经"' in page
     assert "也按这样找了：" not in client.get("/search?q=小腿抽筋").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("q", "terms"),
+    [
+        ("大三阳", ["乙肝e抗原阳性", "乙型肝炎"]),
+        ("奶奶走路小碎步越走越快", ["帕金森病"]),
+        ("我妈手老像搓药丸那样抖怎么回事", ["帕金森病"]),
+        ("走路小睡步越走越快", ["帕金森病"]),
+        ("乙型肝炎", []),
+        ("明天去不去看电影", []),
+    ],
+)
+def test_the_terms_that_a_wording_may_mean_are_offered_beside_it(client, site, q, terms):
+    page = client.get("/search", {"q": q}).content.decode()
+    offered = page.partition("您是不是要找：")[2].partition("</p>")[0]
+    assert re.findall(r'<a href="/search\?q=[^"]+">([^<]+)</a>', offered) == terms
+    assert f'value="{q}"' in page
+    names = [each["name"] for each in json.loads(client.get("/search/suggestions", {"q": q}).content)["suggestions"]]
+    assert names[:1] == terms[:1] or not terms
 
 
 def test_a_result_shows_the_sentence_that_answers_its_date_and_its_review_state(client, site):

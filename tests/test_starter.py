@@ -13,6 +13,7 @@ from wagtail.models import Collection
 
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.exchange.bundle import import_bundle
+from yidian.triage import rulebook
 from yidian.zh.sentences import read_aloud
 
 STARTER = Path(__file__).parent.parent / "src/yidian/starter/bundle"
@@ -302,3 +303,31 @@ def test_a_voice_meets_no_symbols(pages):
             assert len(said) > len(file.read_text(encoding="utf-8")) / 4, page.address
             left = [said[max(0, n - 10) : n + 10] for n, sign in enumerate(said) if not SAID.match(sign)]
             assert left == [], page.address
+
+
+FORBIDDEN = [  # rule or fact, guide, question, what goes
+    ("RF15", "liangzhou-shuiqian-lashen", "xin-yao", "满六周还常抽，约医生"),
+    ("RF15", "xiaotui-choujin-fazuo", "xin-yao", "还常抽，约一次医生"),
+    ("RF18", "yundong-hou-choujin", "jia", "喝几口运动饮料或水"),
+    ("RF19", "liangzhou-shuiqian-lashen", "kuining", "第14天：看记录表"),
+    ("warfarin and K2", "liangzhou-shuiqian-lashen", "huafalin", "65岁以上，想试维生素K2，先问医生"),
+    ("RF02", "xiaotui-choujin-fazuo", "yice-zhong", "把腿伸直，脚尖慢慢勾向自己"),
+]
+
+
+@pytest.mark.parametrize(("_why", "slug", "key", "gone"), FORBIDDEN)
+def test_a_step_that_may_harm_is_not_shown_to_whoever_said_so(pages, _database, _why, slug, key, gone):
+    asked = dict.fromkeys(re.findall(r'name="(c\.[a-z0-9-]+)"', pages[f"/guides/{slug}/"].html), "no")
+    assert f"c.{key}" in asked and f"<h3>{gone}</h3>" in pages[f"/guides/{slug}/"].html
+    client = Client(SERVER_NAME="127.0.0.1")
+    assert f"<h3>{gone}</h3>" in client.post(f"/guides/{slug}/", asked).content.decode()
+    for answer in ("yes", "unsure"):
+        fitted = client.post(f"/guides/{slug}/", asked | {f"c.{key}": answer})
+        html = fitted.content.decode().split("<main", 1)[1].split("entry__more")[0]
+        assert fitted.status_code == 200 and gone not in html and "step--removed" in html
+        assert not re.search(r'href="#source-\d+"(?=[^>]*id="([^"]+)").*id="\1"', html, re.DOTALL)
+
+
+def test_every_rule_leads_to_a_guide_that_is_there(pages):
+    for rule in rulebook.load().rules.values():
+        assert rule.guide is None or pages[f"/guides/{rule.guide}/"].status == 200, rule.id

@@ -149,16 +149,19 @@ def test_the_words_of_a_group_never_name_two_parts_of_the_body(starter):
 @pytest.mark.django_db
 def test_public_groups_are_read_as_rows_in_one_query(django_assert_num_queries):
     content.publish(group(slug="jirou-jingluan"))
-    content.publish(group("腹泻", " 拉肚子 \r\n\r\nDiarrhea", slug="fuxie"))
+    diarrhoea = group("腹泻", " 拉肚子 \r\n\r\nDiarrhea", slug="fuxie", descriptions="老往厕所跑\r\n")
+    content.publish(diarrhoea)
+    content.publish(group("水样便", "拉水", slug="shuiyangbian", broader=diarrhoea))
     group("便秘", "拉不出来", slug="bianmi", live=False).save()
     with django_assert_num_queries(1):
         rows = synonym_rows()
     assert rows == [
-        ("fuxie", "腹泻", "symptom", ("拉肚子", "Diarrhea")),
-        ("jirou-jingluan", "肌肉痉挛", "symptom", ("抽筋", "转筋")),
+        ("fuxie", "腹泻", "symptom", ("拉肚子", "Diarrhea"), "", ("老往厕所跑",)),
+        ("jirou-jingluan", "肌肉痉挛", "symptom", ("抽筋", "转筋"), "", ()),
+        ("shuiyangbian", "水样便", "symptom", ("拉水",), "fuxie", ()),
     ]
     SynonymGroup.objects.get(slug="fuxie").unpublish()
-    assert [slug for slug, *_ in synonym_rows()] == ["jirou-jingluan"]
+    assert [slug for slug, *_ in synonym_rows()] == ["jirou-jingluan", "shuiyangbian"]
 
 
 @pytest.mark.django_db
@@ -250,3 +253,20 @@ def test_an_editor_adds_a_group_and_finds_it_again(client):
     for query, shown in (("q=转筋", True), ("category=symptom", True), ("category=drug", False)):
         assert ("肌肉痉挛" in client.get(f"{address}?{query}").content.decode()) is shown
     assert re.search(r"<td[^>]*>\s*症状\s*</td>", client.get(address).content.decode())
+
+
+@pytest.mark.django_db
+def test_one_number_for_two_groups_costs_the_second_only(tmp_path):
+    """Groups are written many at once; what the database refuses is found and said one by one."""
+    number = "  identifier: 6f1c2a0e-0000-4000-8000-00000000000{}\n"
+    folder = bundle(
+        tmp_path,
+        record("deng-long-bing", "灯笼病", ["灯笼"]) + number.format(1),
+        record("la-zhu-zheng", "蜡烛症", ["蜡烛"]) + number.format(1),
+        record("zhu-tai-zheng", "烛台症", ["烛台"]) + number.format(2),
+    )
+    counts, said = bring(folder)
+    assert counts == "2 created, 0 updated, 0 unchanged, 1 rejected"
+    assert len(said) == 1 and said[0].startswith(f"{PATH}:6: ") and "冲突" in said[0]
+    assert set(SynonymGroup.objects.values_list("slug", flat=True)) == {"deng-long-bing", "zhu-tai-zheng"}
+    assert bring(folder)[0] == "0 created, 0 updated, 2 unchanged, 1 rejected"

@@ -83,7 +83,9 @@ def test_assess_then_replay(tmp_path):
     stored.write_text(json.dumps(made | {"level": "self_care"}), "utf-8")
     other = run("replay", stored)
     assert other.exit_code == 1 and "level" in other.stderr
-    assert "今天就去看医生" in run("assess", facts).stdout
+    fired, nothing = run("assess", facts).stdout, run("assess", "-", stdin='{"age": 30}').stdout
+    assert "今天就去看医生" in fired and "不等于没有事" not in fired
+    assert "没有符合的红旗，不等于没有事" in nothing
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def test_spans_are_those_of_the_text_as_written():
 
 
 def test_rows_with_one_slug_are_one_term():
-    twice = Lexicon([("a", "感冒", "disease", ["伤风"]), ("a", "普通感冒", "disease", ["着凉"])])
-    assert twice.terms["a"] == ("a", "感冒", "disease", ("伤风", "普通感冒", "着凉"))
+    twice = Lexicon([("a", "感冒", "disease", ["伤风"]), ("a", "普通感冒", "disease", ["着凉"], "b")])
+    assert twice.terms["a"] == ("a", "感冒", "disease", ("伤风", "普通感冒", "着凉"), "", ())
 
 
 # Spelling
@@ -230,7 +230,7 @@ def test_content_is_the_query_without_what_every_question_has(query, content):
 
 def test_terms_parts_and_people_are_told_apart():
     understood = understand("孕妇小腿抽筋", lexicon(), speller())
-    assert (understood.terms[0], understood.body_parts) == ("小腿抽筋", ["小腿"])
+    assert (understood.terms[0], understood.body_parts) == ("小腿痉挛", ["小腿"])
     assert "孕妇" in understood.populations
 
 

@@ -71,15 +71,15 @@ def pages(sizes: tuple[int, ...] = SIZES, as_json: bool = False, http: bool = Tr
         for size in sizes:
             data = folder / str(size)
             _say(f"{size:,} 条回答：准备数据", as_json)
-            _child(data, "fill", size)
+            child(__name__, data, "fill", size)
         for size in sizes:
             _say(f"{size:,} 条回答：冷页面，编辑后台", as_json)
             steps = ("cold", "admin")
-            figures["sizes"][str(size)] = {step: _child(folder / str(size), step, size) for step in steps}
+            figures["sizes"][str(size)] = {step: child(__name__, folder / str(size), step, size) for step in steps}
         if http:
             for size in sizes:
                 _say(f"{size:,} 条回答：缓存页面，与 nginx 轮流测", as_json)
-                figures["sizes"][str(size)]["cached"] = _child(folder / str(size), "cached", size)
+                figures["sizes"][str(size)]["cached"] = child(__name__, folder / str(size), "cached", size)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     figures["ratios"] = _ratios(figures["sizes"], [str(size) for size in sizes])
@@ -91,14 +91,15 @@ def _say(text: str, as_json: bool) -> None:
         click.echo(text, err=True)
 
 
-def _child(data: Path, step: str, size: int) -> dict:
+def child(module: str, data: Path, step: str, *given) -> dict:
+    """The figures that `run_step(step, *given)` of a module prints, in a process with a site of its own in a folder."""
     environment = os.environ | {
         "YIDIAN_DATA": str(data),
         "DATABASE_URL": "",
         "DJANGO_SETTINGS_MODULE": "yidian.site.settings",
         "YIDIAN_DEBUG": "off",
     }
-    code = f"from yidian.cli.bench import run_step; run_step({step!r}, {size})"
+    code = f"from {module} import run_step; run_step(*{(step, *given)!r})"
     done = subprocess.run(  # noqa: S603  (our own code, in a process of its own)
         [sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 import yidian
+from yidian.cli.bench_selftests import self_tests_command
+from yidian.cli.guide import guide
 from yidian.cli.questionnaire import questionnaire
 from yidian.cli.ready import load, prepare
 from yidian.cli.search import related, search
@@ -183,11 +185,14 @@ def check(path: Path | None, beside: tuple[Path, ...], sources: bool, deploy: bo
     from yidian.cli import start
 
     if sources:
+        from yidian.cli.unread import unread_sources
         from yidian.exchange.check import list_general_knowledge
 
         start.prepare_database()
         count = list_general_knowledge(click.echo)
-        click.echo(f"共 {count} 条只凭一般医学常识，出处待查。")
+        for line in (unread := list(unread_sources())):
+            click.echo(line)
+        click.echo(f"共 {count} 条内容只凭一般医学常识，出处待查；红旗和自测有 {len(unread)} 处只凭没有重读过的原文。")
         return
     _check_installation(deploy)
 
@@ -217,14 +222,18 @@ def _check_installation(deploy: bool) -> None:
     from django.db import connection
 
     from yidian.editorial.actions import stale_count
+    from yidian.encyclopedia.models import withheld_steps
+    from yidian.selftests.library import own_faults
     from yidian.site.checks import sqlite_durability_errors
 
     settings.YIDIAN_DATA.mkdir(parents=True, exist_ok=True)
-    faults = sqlite_durability_errors(connection)
+    faults = [*sqlite_durability_errors(connection), *own_faults()]
     if connection.introspection.table_names():
         found = checks.run_checks(include_deployment_checks=deploy, databases=["default"])
         if stale := stale_count():
             click.echo(f"提醒：有 {stale} 页要更新，运行 yidian reindex。")
+        for slug, fault in withheld_steps():
+            click.echo(f"提醒：/guides/{slug}/ 有一步已从页面撤下。{fault}")
     else:
         found = checks.run_checks(include_deployment_checks=deploy)
         click.echo("数据库还是空的，第一次运行 yidian serve 会建好。")
@@ -367,7 +376,9 @@ def bench_related(questions: tuple[int, ...], as_json: bool) -> None:
 
 
 main.add_command(questionnaire)
+bench.add_command(self_tests_command)
 search.add_command(evaluate)
 main.add_command(search)
 main.add_command(triage)
 main.add_command(related)
+main.add_command(guide)

@@ -127,6 +127,7 @@ def score(selftest: str, response, as_json: bool) -> None:
         click.echo(line)
     for rule in result["not_excluded"]:
         click.echo(f"没有排除：{rule['heading']}：{rule['message']}")
+    click.echo("筛查不是诊断，没有发现什么也不说明没有病。")
 
 
 def _completed(document, form):

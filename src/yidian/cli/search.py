@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -135,12 +135,19 @@ def _understood(answered: "Answered") -> dict:
     ]
     spelt = [rewrite.text for rewrite in understood.rewrites if rewrite.why == "pinyin"]
     return {
-        "terms": understood.terms,
-        "body_parts": understood.body_parts,
-        "populations": understood.populations,
+        "terms": _best_first(answered, understood.terms, lambda category: category not in ("body_part", "population")),
+        "body_parts": _best_first(answered, understood.body_parts, lambda category: category == "body_part"),
+        "populations": _best_first(answered, understood.populations, lambda category: category == "population"),
+        "linked": [{"term": each.name, "category": each.category, "sure": each.sure} for each in answered.terms],
         "corrections": meant,
         "readings": spelt,
     }
+
+
+def _best_first(answered: "Answered", named: list[str], wanted: Callable[[str], bool]) -> list[str]:
+    """The names of what the query means, best first, and behind them whatever else a long account names."""
+    best = [each.name for each in answered.terms if wanted(each.category)]
+    return list(dict.fromkeys([*best, *named]))
 
 
 def _results(answered: "Answered") -> Iterator[dict]:

@@ -281,7 +281,7 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
     while not stopping.is_set() and os.getppid() == parent:
         now = time.monotonic()
         if searched:
-            _survive("更新检索索引", library().catch_up)
+            _survive("更新检索索引", lambda: library().catch_up(once=True))
             _survive("更新延展阅读", reading.tick)
         if now - last_second < TICK:
             stopping.wait(GLANCE)

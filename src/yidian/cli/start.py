@@ -19,6 +19,8 @@ from yidian.editorial.actions import publishable_models, rebuild, stale_count
 from yidian.exchange.bundle import import_bundle
 from yidian.exchange.models import ImportedBundle
 from yidian.search.library import library
+from yidian.selftests.finding import bring_in_line
+from yidian.selftests.library import own_faults
 from yidian.site.checks import sqlite_durability_errors
 from yidian.site.first_start import load_ready_database
 
@@ -30,6 +32,7 @@ def prepare_database() -> None:
     """Makes the data folder and brings the database to this version; Failure when it could lose writes."""
     settings.YIDIAN_DATA.mkdir(parents=True, exist_ok=True)
     check_durability()
+    check_self_tests()
     load_ready_database(connection)
     if _may_be_behind():
         call_command("migrate", verbosity=0, interactive=False)
@@ -56,6 +59,12 @@ def check_durability() -> None:
         raise Failure("数据库设置不安全，没有启动。", *errors)
 
 
+def check_self_tests() -> None:
+    """Failure unless every self-test of the operator's own can be shown and says whose it is."""
+    if faults := own_faults():
+        raise Failure("自己的自测有错，没有启动。", *faults, "写法见 docs/authors/self-tests.md。")
+
+
 def load_starter(progress: Callable[[Iterable, int, str], Iterable]) -> bool:
     """Fills a database that never held content with the starter encyclopedia; False when there is nothing to do."""
     if ImportedBundle.objects.exists() or any(model.objects.exists() for model in publishable_models()):
@@ -65,6 +74,7 @@ def load_starter(progress: Callable[[Iterable, int, str], Iterable]) -> bool:
         counts = import_bundle(STARTER, progress=progress, report=problems.append)
         if counts.rejected:
             raise Failure("起步百科没有装好。", *problems)
+    bring_in_line()
     library().build()
     return True
 
@@ -93,7 +103,8 @@ def set_account(username: str, *, admin: bool) -> str:
 
 
 def renew_derived(progress: Callable) -> None:
-    """Rebuilds what another version of this program derived."""
+    """Rebuilds what another version of this program derived, and has search look at the self-tests of this one."""
+    bring_in_line()
     if stale_count():
         click.echo("正在更新页面……", err=True)
         rebuild(progress)

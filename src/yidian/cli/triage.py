@@ -132,6 +132,8 @@ def assess(path: Path, as_json: bool) -> None:
     click.echo(NAMES[result.level])
     for entry in result.explanation:
         click.echo(f"  {'符合' if entry['status'] == 'fired' else '不能排除'}：{entry['heading']}")
+    if not result.fired:
+        click.echo("没有符合的红旗，不等于没有事：加重了，或放心不下，就去看医生。")
 
 
 @triage.command()
@@ -153,19 +155,44 @@ def questions(as_json: bool) -> None:
 @click.argument("path", metavar="RESULT.json", type=click.Path(path_type=Path, allow_dash=True))
 @_AS_JSON
 def replay(path: Path, as_json: bool) -> None:
-    """把存下的结果从它自己的回答再算一次，看是否逐字节相同。"""
-    from yidian.triage.engine import FactsError
-    from yidian.triage.engine import replay as again
+    """把存下的结果从它自己的回答再算一次，看是否逐字节相同。
 
-    book = _book()
+    RESULT.json 是 assess --json 的输出，或读者从自测页面存下的数据文件。
+    """
+    from yidian.questionnaire.result import NoResult
+    from yidian.triage.engine import FactsError
+
+    document = _read_json(path)
+    of_self_test = isinstance(document, dict) and document.get("resourceType") == "QuestionnaireResponse"
     try:
-        made = again(_read_json(path), book)
-    except FactsError as error:
-        raise Failure(f"不能重算 {path}：{error}", "请给 yidian triage assess --json 输出的文件。") from error
+        made, now = _replay_self_test(document) if of_self_test else _replay_assessment(document)
+    except (FactsError, NoResult) as error:
+        what = "请给 yidian triage assess --json 的输出，或自测页面存下的数据文件。"
+        raise Failure(f"不能重算 {path}：{error}", what) from error
     if as_json:
-        told = {"identical": made.identical, "differs": list(made.differs), "now": made.now.as_dict()}
+        told = {"identical": made.identical, "differs": list(made.differs), "now": now}
         click.echo(json.dumps(told, ensure_ascii=False))
     elif made.identical:
         click.echo("相同：逐字节一致。")
     if not made.identical:
         raise Failure(f"不同：{'、'.join(made.differs)}。", "hashes 不同说明规则或程序换了版本。")
+
+
+def _replay_assessment(document):
+    from yidian.triage.engine import replay as again
+
+    made = again(document, _book())
+    return made, made.now.as_dict()
+
+
+def _replay_self_test(document: dict):
+    from yidian.questionnaire.result import NoResult
+    from yidian.questionnaire.result import replay as again
+    from yidian.selftests.library import self_tests
+
+    url = document.get("questionnaire")
+    found = [test for test in self_tests().values() if test.form.questionnaire["url"] == url]
+    if not found:
+        raise NoResult(f"这里没有 {url!r} 这个自测。")
+    made = again(document, found[0].form)
+    return made, made.now

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -128,7 +129,12 @@ def stale_count() -> int:
 
 
 def publish_now(content: Publishable, *, acting_user=None) -> None:
-    """Publish content as it stands, saved or not, with today's date where none is given."""
+    """Publish content as it stands, saved or not, with today's date where none is given.
+
+    ValidationError when something in it forbids that.
+    """
+    if faults := content.publication_faults():
+        raise ValidationError(faults)
     if hasattr(content, "date_published") and not content.date_published:
         content.date_published = timezone.localdate()
     with transaction.atomic():

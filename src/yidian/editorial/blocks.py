@@ -9,6 +9,8 @@ from wagtail.snippets.blocks import SnippetChooserBlock
 from yidian.evidence.models import Source
 from yidian.publication.richtext import FEATURES, citations, clean_html, clean_text
 
+# A step's or a question's name inside its guide; beside a radio button's name in a form, never in an address.
+KEY, MAX_KEY = r"\A[a-z0-9]+(?:-[a-z0-9]+)*\Z", 40
 CITATION_HELP = "引用出处：在句号前写 [^出处的网址拼音]，例如 [^cochrane-2020-magnesium]。"
 
 
@@ -45,6 +47,11 @@ class Phase(models.TextChoices):
     TODAY = "today", "今天做"
     TWO_WEEKS = "two_weeks", "两周内"
     ESCALATE = "escalate", "什么时候要升级"
+
+
+def items_of(raw: list | None) -> list:
+    """The values of a raw ListBlock, with the ids that Wagtail stores around them or without."""
+    return [item["value"] if isinstance(item, dict) and item.get("type") == "item" else item for item in raw or []]
 
 
 def check_citations(text: str) -> None:
@@ -94,6 +101,24 @@ class PictureBlock(blocks.StructBlock):
         icon = "image"
 
 
+class StepPictureBlock(PictureBlock):
+    """A picture that a step may have or not: StructBlock asks for its fields even where it is not required itself."""
+
+    image = ImageChooserBlock(label="图片", required=False)
+    alt = blocks.CharBlock(
+        label="替代文字",
+        max_length=300,
+        required=False,
+        help_text="有图就要写。看不见图的人会听到这句话：说清楚图里有什么。",
+    )
+
+    def clean(self, value):
+        value = super().clean(value)
+        if value["image"] and not value["alt"]:
+            raise blocks.StructBlockValidationError({"alt": ValidationError("请写替代文字：说清楚图里有什么。")})
+        return value
+
+
 class PopulationBlock(blocks.StructBlock):
     population = SnippetChooserBlock("terms.Population", label="人群")
     text = TextBlock()
@@ -134,15 +159,61 @@ class CareAdviceBlock(blocks.StructBlock):
         icon = "warning"
 
 
+class KeyBlock(blocks.RegexBlock):
+    """A short name inside one guide, by which its other parts refer to it."""
+
+    def __init__(self, **kwargs):
+        made = {"regex": KEY, "max_length": MAX_KEY, "error_messages": {"invalid": "只用小写字母、数字和短横线。"}}
+        super().__init__(**made | kwargs)
+
+
 class StepBlock(blocks.StructBlock):
+    key = KeyBlock(
+        label="编号", required=False, help_text="“先回答几个问题”用它说去掉哪一步，例如 lashen。定了就不要改。"
+    )
     name = blocks.CharBlock(label="做什么", max_length=100)
     text = TextBlock(required=False)
+    claims = blocks.ListBlock(
+        SnippetChooserBlock("evidence.Claim", label="主张"),
+        label="依据的主张",
+        default=[],
+        help_text="这一步靠它们成立。证据反对或不支持的主张不能放；劝人不要做的，在文字里引用出处。",
+    )
     seconds = blocks.IntegerBlock(label="计时（秒）", required=False, min_value=1, max_value=3600)
-    picture = PictureBlock(required=False)
+    picture = StepPictureBlock(required=False)
 
     class Meta:
         label = "一步"
         icon = "order"
+
+
+class ContraindicationBlock(blocks.StructBlock):
+    """Who must not do some steps: a question that the reader can say yes to, and what to do instead."""
+
+    key = KeyBlock(label="编号", help_text="例如 huafalin。定了就不要改。")
+    question = blocks.CharBlock(
+        label="问读者什么", max_length=100, help_text="能答“是”的一句话，例如“您正在吃华法林吗？”。答“不确定”按“是”算。"
+    )
+    removes = blocks.ListBlock(KeyBlock(label="步骤的编号"), label="去掉哪些步骤", min_num=1)
+    instead = CitingCharBlock(
+        label="改成告诉读者什么", max_length=200, help_text="不要做什么，改做什么。要引用出处：[^出处的网址拼音]。"
+    )
+    answered_by = blocks.ListBlock(
+        blocks.CharBlock(label="自测的一题", max_length=140),
+        label="哪些自测的题已经问过",
+        default=[],
+        help_text="写成 自测/题号，例如 yejian-tuichoujin/one-leg-swollen。那一题答“是”就是这里答“是”。",
+    )
+
+    class Meta:
+        label = "一个问题"
+        icon = "help"
+
+    def clean(self, value):
+        value = super().clean(value)
+        if not citations(value["instead"]):
+            raise blocks.StructBlockValidationError({"instead": ValidationError("请引用出处：[^出处的网址拼音]。")})
+        return value
 
 
 class PhaseBlock(blocks.StructBlock):

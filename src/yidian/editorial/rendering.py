@@ -12,13 +12,17 @@ from functools import lru_cache
 from django.utils.html import escape
 from wagtail.images import get_image_model
 
-from yidian.editorial.blocks import CareLevel, Phase
-from yidian.evidence.models import Basis, Claim, Source
+from yidian.editorial.blocks import CareLevel, Phase, items_of
+from yidian.evidence.models import Basis, Claim, Source, Verdict
 from yidian.publication.richtext import CITATION, clean_html
 from yidian.terms.models import GlossaryTerm, Population
 from yidian.zh.sentences import plain
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
+
+# What stands where a step was whose claim fell.
+WITHHELD = "这一步先不要做"
+WITHHELD_WHY = "它依据的主张有了变化，编辑部正在改写。拿不准就问医生。"
 
 _CARE_ORDER = {level: position for position, level in enumerate(CareLevel.values)}
 _TAG_OR_TEXT = re.compile(r"(<[^>]*>)")
@@ -74,7 +78,8 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern | None:
 class _Renderer:
     """Numbers citations and explains hard words over one page, in reading order."""
 
-    def __init__(self, sources, claims, populations, pictures, words):
+    def __init__(self, sources, claims, populations, pictures, words, step_claims):
+        self.step_claims = step_claims
         self.sources, self.claims, self.populations, self.pictures = sources, claims, populations, pictures
         self.words, self.pattern = words, _pattern(tuple(sorted(words)))
         self.cited: dict[str, dict] = {}
@@ -189,7 +194,7 @@ class _Renderer:
             {
                 "level": card["level"],
                 "heading": card["heading"],
-                "items": [self.line(item) for item in _items(card["items"])],
+                "items": [self.line(item) for item in items_of(card["items"])],
             }
             for card in cards
         ]
@@ -199,23 +204,40 @@ class _Renderer:
             {
                 "phase": phase["value"]["phase"],
                 "label": phase["value"]["headline"] or Phase(phase["value"]["phase"]).label,
-                "steps": [
-                    {
-                        "name": step["name"],
-                        "html": self.rich(step.get("text") or ""),
-                        "seconds": step.get("seconds"),
-                        "picture": self.picture(step.get("picture")),
-                    }
-                    for step in _items(phase["value"]["steps"])
-                ],
+                "steps": [self.step(step) for step in items_of(phase["value"]["steps"])],
             }
             for phase in raw or []
         ]
 
+    def step(self, step: dict) -> dict:
+        """A step of a guide; one that rests on a claim which does not carry it any more is withheld, and says so."""
+        claims = [self.step_claims[pk] for pk in items_of(step.get("claims") or []) if pk in self.step_claims]
+        for claim in claims:
+            self.references.update((f"claim:{claim['slug']}", *(f"source:{slug}" for slug in claim["rests_on"])))
+        fallen = [claim for claim in claims if claim["verdict"] != Verdict.SUPPORTED]
+        shown = {"key": step.get("key") or "", "withheld": bool(fallen), "seconds": None, "picture": None, "claims": []}
+        if fallen:
+            why = "".join(f"<p>它依据的主张：{escape(claim['text'])}</p>" for claim in fallen)
+            return shown | {"name": WITHHELD, "html": f"<p>{WITHHELD_WHY}</p>{why}"}
+        return shown | {
+            "name": step["name"],
+            "html": self.rich(step.get("text") or ""),
+            "seconds": step.get("seconds"),
+            "picture": self.picture(step.get("picture")),
+            "claims": [self.shown_claims.setdefault(claim["slug"], claim) for claim in claims],
+        }
 
-def _items(raw: list) -> list:
-    """The values of a raw ListBlock, with the ids that Wagtail stores around them or without."""
-    return [item["value"] if isinstance(item, dict) and item.get("type") == "item" else item for item in raw]
+    def contraindications(self, raw: list) -> list[dict]:
+        return [
+            {
+                "key": each["value"]["key"],
+                "question": each["value"]["question"],
+                "removes": items_of(each["value"]["removes"]),
+                "instead": self.line(each["value"]["instead"]),
+                "answered_by": items_of(each["value"].get("answered_by") or []),
+            }
+            for each in raw or []
+        ]
 
 
 def source_shape(source: Source) -> dict:
@@ -242,6 +264,7 @@ def claim_shape(claim: Claim) -> dict:
         "outcome": claim.outcome,
         "direction": claim.direction,
         "certainty": claim.certainty,
+        "verdict": claim.verdict,
         "general_knowledge": claim.basis == Basis.GENERAL_KNOWLEDGE,
         "sourced": any(source.live and source.basis == Basis.SOURCED for source in claim.sources.all()),
     }
@@ -271,10 +294,10 @@ def _chosen(raw: list, kind: str) -> set:
 
 def render(entry, words: dict | None = None) -> dict:
     """The public form of an entry, as plain data ready for JSON; `words` saves reading the glossary again."""
-    raw = {field: _raw(entry, field) for field in ("modules", "phases", "care_advice")}
+    raw = {field: _raw(entry, field) for field in ("modules", "phases", "care_advice", "contraindications")}
     answers = {str(answer.pk): _raw(answer, "body") for answer in entry.public_answers()}
     everything = [*raw.values(), *answers.values()]
-    lines = {field: getattr(entry, field, "") for field in ("do", "dont", "stop_conditions", "contraindications")}
+    lines = {field: getattr(entry, field, "") for field in ("do", "dont", "stop_conditions")}
     claims = {
         claim.pk: claim_shape(claim)
         for claim in Claim.objects.public().filter(pk__in=_chosen(everything, "claim")).prefetch_related("sources")
@@ -289,9 +312,11 @@ def render(entry, words: dict | None = None) -> dict:
         image.pk: {"src": image.file.url, "alt": image.alt, "width": image.width, "height": image.height}
         for image in get_image_model().objects.filter(pk__in=_chosen(everything, "picture"))
     }
-    page = _Renderer(sources, claims, populations, pictures, glossary() if words is None else words)
+    words = glossary() if words is None else words
+    page = _Renderer(sources, claims, populations, pictures, words, _step_claims(raw["phases"]))
     # in the order of reading, so that footnotes count up: care advice stands before the modules
     care_advice = page.cards(raw["care_advice"])
+    contraindications = page.contraindications(raw["contraindications"])
     modules = page.modules(raw["modules"])
     shown_answers = {pk: page.blocks(body) for pk, body in answers.items()}
     phases = page.phases(raw["phases"])
@@ -303,6 +328,7 @@ def render(entry, words: dict | None = None) -> dict:
         "care_advice": care_advice,
         "modules": modules,
         "answers": shown_answers,
+        "contraindications": contraindications,
         "phases": phases,
         **lists,
         **labels,
@@ -312,6 +338,18 @@ def render(entry, words: dict | None = None) -> dict:
         "claims_total": len(page.shown_claims),
         "claims_sourced": sum(claim["sourced"] for claim in page.shown_claims.values()),
         "references": sorted(page.references),
+    }
+
+
+def _step_claims(phases: list) -> dict[int, dict]:
+    """By primary key, the claims that steps rest on: withdrawn ones too, for a step must not outlive its claim."""
+    steps = [step for phase in phases for step in items_of(phase["value"]["steps"])]
+    chosen = {pk for step in steps for pk in items_of(step.get("claims") or []) if pk}
+    if not chosen:
+        return {}
+    return {
+        claim.pk: claim_shape(claim) | {"rests_on": [source.slug for source in claim.sources.all()]}
+        for claim in Claim.objects.filter(pk__in=chosen).prefetch_related("sources")
     }
 
 

@@ -2,19 +2,22 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 from django.apps import apps
+from django.db.models import QuerySet
 
 from yidian.editorial.models import Entry
 from yidian.editorial.rendering import belongs, rendered_now
 from yidian.publication.models import Publishable
+from yidian.publication.reads import CompiledRead
 from yidian.search.documents import Document
 from yidian.terms.synonyms import synonym_rows
 from yidian.zh.sentences import plain
 
-# Entries read at once: 500 public forms are about 6 MB.
-BATCH = 500
+# Entries of a kind that a page of results shows at most; so many are read by a statement that is compiled once.
+PAGE = 20
 # What results can be filtered by, and the relation that says so.
 FILED_UNDER = {"body_part": "body_parts", "department": "departments", "population": "populations"}
 
@@ -48,9 +51,9 @@ def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Docu
     if model is None:
         return []
     numbers = [int(pk) for pk in ids]
-    public = model.objects.public().filter(pk__in=numbers)
     if issubclass(model, Entry):
-        return _entries(model, public, filed=filed)
+        return _entries(model, numbers, filed=filed)
+    public = model.objects.public().filter(pk__in=numbers)
     return [
         Document(
             kind,
@@ -64,14 +67,14 @@ def documents(kind: str, ids: Iterable[str], *, filed: bool = True) -> list[Docu
     ]
 
 
-def terms() -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """Every word that search knows as a term: (slug, standard name, category, other names).
+def terms() -> list[tuple]:
+    """Every word that search knows as a term, in rows for a `Lexicon`.
 
     The reviewed synonyms, then parts of the body, populations and conditions by their own names; what has the name of a
     synonym is that same term. Four queries.
     """
     rows = synonym_rows()
-    slugs = {word: slug for slug, name, _, others in rows for word in (name, *others)}
+    slugs = {word: slug for slug, name, _, others, *_ in rows for word in (name, *others)}
     for kind in NAMED:
         for thing in searched_models()[kind].objects.public().order_by("slug"):
             slug = slugs.get(thing.name, f"{kind}:{thing.slug}")
@@ -79,15 +82,15 @@ def terms() -> list[tuple[str, str, str, tuple[str, ...]]]:
     return rows
 
 
-def every(progress=lambda things, length: things) -> Iterator[list[Document]]:
-    """All public things in batches; `progress(iterable, length)` may wrap the loop over them."""
+def every(progress=lambda things, length: things, size: int = 500) -> Iterator[list[Document]]:
+    """All public things in batches of a size; `progress(iterable, length)` may wrap the loop over them."""
     for model in searched_models().values():
         public = model.objects.public()
         batch: list[str] = []
         ids = public.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=10_000)
         for pk in progress(ids, public.count()):
             batch.append(pk)
-            if len(batch) == BATCH:
+            if len(batch) == size:
                 yield documents(model.kind, batch)
                 batch = []
         if batch:
@@ -103,12 +106,30 @@ def pairs() -> Iterator[tuple[str, str]]:
             yield document.title, document.body
 
 
-def _entries(model: type[Entry], public, *, filed: bool) -> list[Document]:
+def _columns(model: type[Entry]) -> tuple[list[str], list[str]]:
+    """What is read of every entry and of its subject, and what only some kinds have."""
     fields = {field.name for field in model._meta.concrete_fields}
-    more = [name for name in ("detail", "keywords") if name in fields]
     about = ["about__name", "about__live"] if "about" in fields else []
+    return about, [name for name in ("detail", "keywords") if name in fields]
+
+
+def _public(model: type[Entry], numbers: Sequence[int]) -> QuerySet:
     columns = ("pk", "slug", "name", "alternate_names", "description", "rendered", "last_published_at")
-    rows = list(public.values_list(*columns, *about, *more))
+    about, more = _columns(model)
+    return model.objects.public().filter(pk__in=numbers).values_list(*columns, *about, *more)
+
+
+@cache
+def _page_of(model: type[Entry]) -> CompiledRead:
+    return CompiledRead(lambda *numbers: _public(model, numbers), *[int] * PAGE)
+
+
+def _entries(model: type[Entry], numbers: list[int], *, filed: bool) -> list[Document]:
+    if len(numbers) <= PAGE:
+        rows = _page_of(model)(*numbers, *[-1] * (PAGE - len(numbers)))
+    else:
+        rows = list(_public(model, numbers))
+    about, _more = _columns(model)
     tags, body_parts = _filed(model, [row[0] for row in rows] if filed else [])
     found = []
     for pk, slug, name, alternate_names, description, rendered, published, *rest in rows:
@@ -148,8 +169,11 @@ def _texts(rendered: dict) -> Iterator[str]:
         for step in phase["steps"]:
             yield step["name"]
             yield _words(step["html"])
-    for field in ("do", "dont", "stop_conditions", "contraindications"):
+    for field in ("do", "dont", "stop_conditions"):
         yield from map(_words, rendered[field])
+    for each in rendered["contraindications"]:
+        yield each["question"]
+        yield _words(each["instead"])
 
 
 # Footnotes are for the eye: [12] behind a sentence is none of its words.

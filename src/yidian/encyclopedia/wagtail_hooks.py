@@ -74,11 +74,12 @@ class ActionGuideViewSet(EntryViewSet):
     filterset_class = ActionGuideFilterSet
     tabs = entry_tabs(
         [
+            FieldPanel("contraindications"),
+            FieldPanel("supplies"),
             FieldPanel("phases"),
+            FieldPanel("stop_conditions"),
             FieldPanel("do"),
             FieldPanel("dont"),
-            FieldPanel("stop_conditions"),
-            FieldPanel("contraindications"),
         ],
         [FieldPanel("about"), RELATED],
     )

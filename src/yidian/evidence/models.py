@@ -65,6 +65,14 @@ class Source(Publishable):
         return [f"source:{self.slug}", *(f"claim:{slug}" for slug in self.claims.values_list("slug", flat=True))]
 
 
+class Verdict(models.TextChoices):
+    """What may be done on the strength of a claim."""
+
+    SUPPORTED = "supported", "证据支持"
+    CONTRADICTED = "contradicted", "证据反对"
+    UNSUPPORTED = "unsupported", "没有证据支持"
+
+
 class Claim(Publishable):
     """One checkable statement with its population, direction, GRADE certainty and sources."""
 
@@ -99,8 +107,20 @@ class Claim(Publishable):
         verbose_name = verbose_name_plural = "主张"
         ordering = ["slug"]
 
+    @property
+    def verdict(self) -> Verdict:
+        """Whether evidence carries it; a claim that is unclear, withdrawn or without a public source is unsupported."""
+        return verdict(self.direction, sourced=self.live and any(source.live for source in self.sources.all()))
+
     def purge_keys(self) -> list[str]:
         return [f"claim:{self.slug}"]
+
+
+def verdict(direction: str, *, sourced: bool) -> Verdict:
+    """The verdict on a claim of this direction that has, or has not, a public source."""
+    if direction == Claim.Direction.CONTRADICTS:
+        return Verdict.CONTRADICTED
+    return Verdict.SUPPORTED if direction == Claim.Direction.SUPPORTS and sourced else Verdict.UNSUPPORTED
 
 
 class Appearance(models.Model):

@@ -8,14 +8,16 @@ from pathlib import Path
 from django.db import DatabaseError, connection
 from django.urls import Resolver404, resolve
 
-from yidian.evidence.models import Basis
+from yidian.evidence.models import Basis, Claim, Verdict
 from yidian.exchange.archive import BundleError, Files, open_bundle
 from yidian.exchange.bundle import drafts_of, records_of
+from yidian.exchange.claims import is_public, step_problems, verdicts_of
 from yidian.exchange.documents import KINDS, Kind, Problem, Record, read_file, read_header
 from yidian.exchange.pictures import picture_fault
 from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.richtext import CITATION
 from yidian.search.keys import match_form
+from yidian.selftests.library import self_tests
 from yidian.terms.models import GlossaryTerm
 from yidian.zh.hard_words import hard_words
 from yidian.zh.sentences import plain
@@ -37,6 +39,8 @@ class _Known:
     keys: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in KINDS})
     synonyms: Owners = field(default_factory=dict)
     explained: set[str] = field(default_factory=set)  # words that the glossary explains on every page
+    sources: set[str] = field(default_factory=set)  # public ones
+    claims: dict[str, tuple[str, Verdict]] = field(default_factory=dict)  # what each says, and what it is worth
 
     def add_bundle(self, files: Files) -> None:
         for kind in KINDS.values():
@@ -47,6 +51,10 @@ class _Known:
                     self.synonyms = owners_of(records) | self.synonyms
                 if kind.name == "glossary_term":
                     self.explained.update(*map(_names, records))
+                if kind.name == "source":
+                    self.sources.update(record.key for record in records if is_public(record))
+                if kind.name == "claim":
+                    self.claims |= verdicts_of(records, self.sources)
 
     def add_database(self) -> None:
         """Adds what this site has; a site that was never started, or does not answer, has nothing."""
@@ -58,6 +66,8 @@ class _Known:
             for kind in KINDS.values():
                 self.keys[kind.name].update(kind.model.objects.values_list(kind.column, flat=True))
             self.synonyms |= owners_on_site(coming)  # an import meets them before any of the bundle's
+            for claim in Claim.objects.exclude(slug__in=self.claims).prefetch_related("sources"):
+                self.claims[claim.slug] = (claim.name, claim.verdict)
             for term in GlossaryTerm.objects.public():
                 self.explained |= {term.name, *term.searchable_names()}
         except DatabaseError:
@@ -89,6 +99,8 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
                 problems += parsed.problems
                 for record in parsed.records:
                     problems += _faults(kind, record, known.keys)
+                    if kind.name == "guide":
+                        problems += [*_asked_elsewhere(record), *step_problems(record, known.claims)]
                     if kind.name == "synonym_group":
                         problems += synonym_faults(record, known.synonyms)
                     problems += _hard_words(kind, record, data, known.explained)
@@ -102,6 +114,18 @@ def check_bundle(source: Path | str, beside: Iterable[Path | str] = ()) -> list[
             if name != "images/images.yaml" and name.removeprefix("images/") not in listed:
                 problems.append(Problem(name, 0, "", "images/images.yaml 里没有这张图：请加上 file、title 和 alt"))
     return sorted(problems, key=lambda each: (each.file, each.line, each.level))
+
+
+def _asked_elsewhere(record: Record) -> Iterable[Problem]:
+    """That a guide's questions name only questions of self-tests that there are, and that can be said yes to."""
+    for each in record.values.get("contraindications", []):
+        for named in each.get("answered_by", []):
+            slug, _, link_id = named.partition("/")
+            test = self_tests().get(slug)
+            asked = test.form.asked.get(link_id) if test else None
+            if asked is None or asked.option("yes") is None:
+                message = f"没有自测的题“{named}”，或它不能答“是”：写成 自测/题号"
+                yield record.problem("contraindications.answered_by", message)
 
 
 def _picture_faults(record: Record, files: Files) -> list[Problem]:
@@ -194,7 +218,7 @@ def _entry_warnings(kind: Kind, record: Record) -> Iterable[Problem]:
 
 
 # What readers see of a record, besides its body.
-_READ = ("description", "detail", "definition", "summary", "contraindications", "stop_conditions", "do", "dont")
+_READ = ("description", "detail", "definition", "summary", "stop_conditions", "do", "dont")
 _MARKUP = re.compile(rf"{CITATION.pattern}|\]\([^)]*\)|\{{[^}}]*\}}|^:::.*|[*\\\[]")
 # An author explains a word where it stands: 腓肠肌（小腿后面的肌肉）, 小腿肚（腓肠肌）, 抗毒素：现成的…, 这叫强直.
 _EXPLAINED_AFTER = re.compile(r"[”」]?(?:[（(：]|，?(?:就是|也就是|是指|指的是|即))")
@@ -234,6 +258,9 @@ def _lines_read(kind: Kind, record: Record, data: bytes) -> Iterable[tuple[int, 
         value = record.values.get(name, "")
         for text in [value] if isinstance(value, str) else value:
             yield record.lines.get(name, record.line), name, _MARKUP.sub("", text)
+    for each in record.values.get("contraindications", []):
+        for text in (each.get("question", ""), each.get("instead", "")):
+            yield record.lines["contraindications"], "contraindications", _MARKUP.sub("", text)
     for card in record.values.get("care_advice", []):
         for text in (card["heading"], *card.get("items", [])):
             yield record.lines["care_advice"], "care_advice", _MARKUP.sub("", text)
@@ -249,6 +276,7 @@ def _bodies(values: dict) -> list[tuple[str, list[dict]]]:
     bodies += [(answer["id"], answer["body"]) for answer in values.get("answers", [])]
     for phase in values.get("phases", []):
         steps = [{"text": step["text"]} for step in phase["steps"] if step.get("text")]
+        steps += [{"claim": claim} for step in phase["steps"] for claim in step.get("claims", [])]
         bodies.append((phase["headline"], steps))
     return bodies
 

@@ -11,9 +11,9 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from yidian.answers.models import Answer, Question
-from yidian.editorial.blocks import CareLevel, HealthAspect, Phase
+from yidian.editorial.blocks import MAX_KEY, CareLevel, HealthAspect, Phase
 from yidian.editorial.models import MAX_CARE_CARDS, Correction, Illustration, Redirect
-from yidian.encyclopedia.models import ActionGuide, Article, Condition, MedicalCode
+from yidian.encyclopedia.models import MAX_CONTRAINDICATIONS, ActionGuide, Article, Condition, MedicalCode
 from yidian.evidence.models import Claim, Source
 from yidian.exchange.markdown import MarkdownError, html_to_markdown, markdown_to_html
 from yidian.exchange.yaml_text import Node, YamlError, read_yaml, written_lines, written_word
@@ -33,7 +33,6 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Moments are written in one time zone, wherever the site stands, so that equal content is equal text.
 ZONE = ZoneInfo("Asia/Shanghai")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(?::\d{2})?")
-_PLAIN = {"text", "paragraphs", "choice", "one", "uuid"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Field:
     """One field of a record: its name in the file, its shape, and the model's attribute that holds it."""
 
     name: str
-    shape: str  # text paragraphs choice date moment flag uuid one many slugs names lines records
+    shape: str  # text line paragraphs choice date moment flag uuid one many slugs names lines records
     attr: str = ""
     required: bool = False
     kind: str = ""  # of "one" and "many": what it refers to
@@ -140,6 +139,18 @@ _CARE_ADVICE = Field(
         Field("items", "lines", required=True, limit=200),
     ),
 )
+_CONTRAINDICATIONS = Field(
+    "contraindications",
+    "records",
+    limit=MAX_CONTRAINDICATIONS,
+    fields=(
+        Field("id", "text", required=True, limit=MAX_KEY),
+        Field("question", "text", required=True, limit=100),
+        Field("removes", "slugs", required=True),
+        Field("instead", "line", required=True, limit=200),
+        Field("answered_by", "names", limit=140),
+    ),
+)
 _CODES = Field(
     "codes",
     "records",
@@ -191,7 +202,8 @@ def _entry(name: str, model, path: str, body: str, *own: str) -> Kind:
         Field("body_parts", "many", kind="body_part"),
         Field("departments", "many", kind="department"),
         Field("populations", "many", kind="population"),
-        Field("contraindications", "lines"),
+        Field("supplies", "names"),
+        _CONTRAINDICATIONS,
         Field("stop_conditions", "lines"),
         Field("do", "lines"),
         Field("dont", "lines"),
@@ -207,9 +219,9 @@ def _entry(name: str, model, path: str, body: str, *own: str) -> Kind:
         _ANSWERS,
     )
     some = {"kind", "detail", "about", "broader", "codes", "keywords", "answers"}
-    some |= {"contraindications", "stop_conditions", "do", "dont"}
+    some |= {"supplies", "contraindications", "stop_conditions", "do", "dont"}
     kept = [each for each in every if each.name not in some or each.name in own]
-    plain = {"status", "care_advice", "codes", "answers"}
+    plain = {"status", "care_advice", "contraindications", "codes", "answers"}
     return Kind(name, model, path, tuple(f if f.name in plain else f.of(model) for f in kept), body)
 
 
@@ -275,7 +287,9 @@ KINDS: dict[str, Kind] = {
             "vocabulary/synonyms.yaml",
             _NAME,
             Field("alternate_names", "names", required=True),
+            Field("descriptions", "names"),
             Field("category", "choice", required=True),
+            Field("broader", "one", kind="synonym_group"),
             Field("note", "paragraphs"),
         ),
         _listed(
@@ -333,7 +347,7 @@ KINDS: dict[str, Kind] = {
             ActionGuide,
             "guides/",
             "phases",
-            *("about", "contraindications", "stop_conditions", "do", "dont"),
+            *("about", "supplies", "contraindications", "stop_conditions", "do", "dont"),
         ),
         _entry("question", Question, "questions/", "answers", "about", "detail", "answers"),
         _listed(
@@ -566,7 +580,29 @@ def _read_document(kind: Kind, path: str, key: str, text: str, parsed: Parsed) -
         _join_answers(key, values, sections, reader)
     elif sections:
         values[kind.body] = [{name: value for name, value in each.items() if name != "line"} for each in sections]
+    _check_contraindications(values, reader)
     _finish(kind, key, values, reader, 1, parsed)
+
+
+def _check_contraindications(values: dict, reader: "_FieldReader") -> None:
+    """That ids stand once, that each contraindication removes steps there are, and says where it has that from."""
+    named = [step["id"] for phase in values.get("phases", []) for step in phase["steps"] if "id" in step]
+    for key in sorted({key for key in named if named.count(key) > 1}):
+        reader.complain("", f"步骤的编号 {key} 用了两次，请换一个")
+    seen: set[str] = set()
+    for each in values.get("contraindications", []):
+        key = each.get("id", "")
+        if key and not _SLUG.fullmatch(key):
+            reader.complain("contraindications.id", f"{key} 不能作编号：只用小写字母、数字和短横线")
+        if key in seen:
+            reader.complain("contraindications.id", f"编号 {key} 用了两次，请换一个")
+        seen.add(key)
+        for step in each.get("removes", []):
+            if step not in named:
+                message = f"没有编号是 {step} 的步骤：给它写上 {{id: {step}}}，或改正拼写"
+                reader.complain("contraindications.removes", message)
+        if each.get("instead") and not CITATION.search(each["instead"]):
+            reader.complain("contraindications.instead", f"{key} 没有出处：请引用 [^出处]")
 
 
 _HEADING = {
@@ -579,7 +615,10 @@ _HEADING = {
     "phases": (re.compile(r"## (?:(.+) )?\{phase: ([a-z_]+)\}"), "phase", "## 小标题 {phase: now}", Phase.values),
     "answers": (re.compile(r"## ()\{answer: ([a-z0-9-]+)\}"), "id", "## {answer: a1}", None),
 }
-_STEP = re.compile(r"### (?:(.+?))?(?:(?:(?<= )|(?<=^### ))\{seconds: (\d{1,4})\})?")
+_STEP = re.compile(
+    r"### (?:(.+?))?(?:(?:(?<= )|(?<=^### ))"
+    r"\{(?:id: (?P<key>[a-z0-9-]+)(?:, seconds: (?P<timed>\d{1,4}))?|seconds: (?P<seconds>\d{1,4}))\})?"
+)
 _CLAIM = re.compile(r"\{\{ *claim: *([a-z0-9-]+) *\}\}")
 _FOR = re.compile(r"::: +for +([a-z0-9-]+)")
 _PICTURE = re.compile(r"!\[((?:[^\]\\]|\\.)*)\]\(images/([a-z0-9][a-z0-9._-]*)(?: \"((?:[^\"\\]|\\.)*)\")?\)")
@@ -715,8 +754,12 @@ def _steps(lines: list[str], first: int, reader: "_FieldReader") -> list[dict]:
             flush(number)
             name = _unescaped(found[1] or "").strip()
             step: dict = {"name": name}
-            if found[2]:
-                step["seconds"] = int(found[2])
+            if key := found["key"]:
+                step["id"] = key
+                if not _SLUG.fullmatch(key) or len(key) > MAX_KEY:
+                    reader.complain("id", f"步骤的编号最多 {MAX_KEY} 个小写字母、数字和短横线", number)
+            if seconds := found["timed"] or found["seconds"]:
+                step["seconds"] = int(seconds)
                 if not 1 <= step["seconds"] <= 3600:
                     reader.complain("seconds", "计时在 1 到 3600 秒之间", number)
             if not name:
@@ -725,6 +768,15 @@ def _steps(lines: list[str], first: int, reader: "_FieldReader") -> list[dict]:
                 reader.complain("", "“做什么”最多 100 个字", number)
             reader.check_characters("", name, number)
             steps.append(step)
+        elif found := _CLAIM.fullmatch(line):
+            flush(number)
+            if not steps or "picture" in steps[-1]:
+                reader.complain("", "主张放在一步的文字后面、图片前面", number)
+            elif found[1] in steps[-1].get("claims", []):
+                reader.complain("", f"主张 {found[1]} 在这一步写了两次，请留下一处", number)
+            else:
+                steps[-1].setdefault("claims", []).append(found[1])
+                reader.references.append(Reference("claim", found[1], number, "claim"))
         elif found := _PICTURE.fullmatch(line):
             flush(number)
             if not steps or "picture" in steps[-1]:
@@ -856,6 +908,10 @@ class _FieldReader:
             self.complain(name, f"最多 {each.limit} 个字，现在有 {len(text)} 个", line)
         return text
 
+    def _line(self, each: Field, text: str, line: int, name: str) -> str:
+        self.references += [Reference("source", slug, line, name) for slug in dict.fromkeys(CITATION.findall(text))]
+        return self._text(each, text, line, name)
+
     def _choice(self, each: Field, text: str, line: int, name: str) -> str:
         if text not in each.choices:
             self.complain(name, f"没有“{text}”，可用的有：{'、'.join(each.choices)}", line)
@@ -950,10 +1006,11 @@ def written_document(kind: Kind, key: str, values: dict) -> str:
     for phase in values.get("phases", []):
         body.append(_written_heading("##", phase["headline"], f"{{phase: {phase['phase']}}}"))
         for step in phase["steps"]:
-            time = f"{{seconds: {step['seconds']}}}" if step.get("seconds") else ""
-            body.append(_written_heading("###", step["name"], time))
+            marks = [f"{name}: {step[name]}" for name in ("id", "seconds") if step.get(name)]
+            body.append(_written_heading("###", step["name"], f"{{{', '.join(marks)}}}" if marks else ""))
             if step.get("text"):
                 body.append(html_to_markdown(step["text"]))
+            body += [f"{{{{claim: {claim}}}}}" for claim in step.get("claims", [])]
             if step.get("picture"):
                 body.append(_written_picture(step["picture"]))
     text = "\n\n".join(part for part in body[1:] if part)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from wagtail.fields import StreamField
 
 from yidian.answers.models import Answer
+from yidian.editorial.blocks import items_of
 from yidian.encyclopedia.models import MedicalCode
 from yidian.exchange.documents import ANSWER_FIELDS, KINDS, ZONE, Field, Kind, sorted_answers, written_moment
 from yidian.exchange.markdown import canonical_html
@@ -206,6 +207,8 @@ def _values(kind: Kind, row, related: dict[str, list], keys: Keys, *, draft: boo
             value = [_plain_values(each.fields, child, keys) for child in related[each.name]]
         elif each.name == "care_advice":
             value = [_card(card["value"]) for card in _stream(seen, "care_advice")]
+        elif each.name == "contraindications":
+            value = [_contraindication(block["value"]) for block in _stream(seen, "contraindications")]
         else:
             value = _plain_value(each, seen, keys)
         if value not in ("", None, [], False) and value != each.default:
@@ -278,9 +281,22 @@ def _plain_value(each: Field, row, keys: Keys):
 
 
 def _card(card: dict) -> dict:
-    items = [_line(item["value"] if isinstance(item, dict) else item) for item in card["items"] or []]
+    items = [_line(item) for item in items_of(card["items"])]
     card = {"level": card["level"], "heading": _line(card["heading"]), "items": [item for item in items if item]}
     return {name: value for name, value in card.items() if value}
+
+
+def _contraindication(raw: dict) -> dict:
+    made = {
+        "id": _line(raw["key"]),
+        "question": _line(raw["question"]),
+        "removes": [key for key in map(_line, items_of(raw["removes"])) if key],
+        "instead": _line(raw["instead"]),
+        "answered_by": list(
+            dict.fromkeys(asked for each in items_of(raw.get("answered_by")) if (asked := _line(each)))
+        ),
+    }
+    return {name: value for name, value in made.items() if value}
 
 
 def _blocks(raw: list, keys: Keys) -> list[dict]:
@@ -328,9 +344,12 @@ def _phases(raw: list, keys: Keys) -> dict:
     phases = []
     for phase in raw:
         steps = []
-        for item in phase["value"]["steps"] or []:
-            step = item.get("value", item)
+        for step in items_of(phase["value"]["steps"]):
             made = {"name": _line(step["name"])}
+            if step.get("key"):
+                made["id"] = step["key"]
+            if claims := [key for pk in items_of(step.get("claims")) if (key := keys.key("claim", pk))]:
+                made["claims"] = list(dict.fromkeys(claims))
             if step.get("seconds"):
                 made["seconds"] = step["seconds"]
             if html := canonical_html(step.get("text") or ""):
@@ -384,11 +403,23 @@ def assign_body(kind: Kind, row, values: dict, keys: Keys) -> None:
                 "type": "card",
                 "id": new_id(),
                 "value": {"level": card.get("level", "self_care"), "heading": card.get("heading", "")}
-                | {"items": [{"type": "item", "value": i, "id": new_id()} for i in card.get("items", [])]},
+                | {"items": _raw_items(card.get("items", []), new_id)},
             }
             for card in values.get("care_advice", [])
         ]
         _set_stream(row, "care_advice", cards)
+    if any(each.name == "contraindications" for each in kind.fields):
+        asked = [
+            {
+                "type": "contraindication",
+                "id": new_id(),
+                "value": {"key": each.get("id", ""), "question": each.get("question", "")}
+                | {"removes": _raw_items(each.get("removes", []), new_id), "instead": each.get("instead", "")}
+                | {"answered_by": _raw_items(each.get("answered_by", []), new_id)},
+            }
+            for each in values.get("contraindications", [])
+        ]
+        _set_stream(row, "contraindications", asked)
     if kind.body == "modules":
         modules = [
             {
@@ -413,6 +444,10 @@ def assign_body(kind: Kind, row, values: dict, keys: Keys) -> None:
         _set_stream(row, "phases", phases)
 
 
+def _raw_items(values: list, new_id: _Ids) -> list[dict]:
+    return [{"type": "item", "value": value, "id": new_id()} for value in values]
+
+
 def assign_answer_body(row: Answer, values: dict, keys: Keys) -> None:
     """Puts an answer's text."""
     _set_stream(row, "body", stream_of_blocks(values["body"], _Ids(row.identifier), keys))
@@ -423,7 +458,9 @@ def _set_stream(row, name: str, raw: list) -> None:
 
 
 def _step(step: dict, new_id: _Ids, keys: Keys) -> dict:
-    value = {"name": step["name"], "text": step.get("text", ""), "seconds": step.get("seconds")}
+    value = {"key": step.get("id", ""), "name": step["name"], "text": step.get("text", "")}
+    value["seconds"] = step.get("seconds")
+    value["claims"] = _raw_items([pk for key in step.get("claims", []) if (pk := keys.pk("claim", key))], new_id)
     value["picture"] = _raw_picture(step.get("picture") or {}, keys)
     return {"type": "item", "id": new_id(), "value": value}
 

@@ -75,6 +75,12 @@ class ContentForm(WagtailAdminModelForm):
                 cleaned[name] = clean_text(value)
         return cleaned
 
+    def _post_clean(self):
+        super()._post_clean()
+        if "action-publish" in self.data or "action-submit" in self.data:  # a draft may still have them
+            for name, faults in self.instance.publication_faults().items():
+                self.add_error(name, faults)
+
 
 class ChooseMany(forms.Widget):
     """Several of a kind, picked in the same window as one; never lists what there is to choose from."""

@@ -97,6 +97,10 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
         """Tags of the cached pages that show this: its own page, and the listings of its kind."""
         return [f"{self.kind}:{self.pk}", f"list:{self.section}"]
 
+    def publication_faults(self) -> dict[str, list[str]]:
+        """What forbids making this public as it stands, by field; a draft may have it."""
+        return {}
+
     def settle(self) -> None:
         """Bring what this kind alone derives into line; called after every change, inside its transaction."""
 

@@ -3,7 +3,7 @@
 A number that cannot be known is None and stays None through every operator; a condition that cannot be known is None
 and is neither fired nor excluded. 不确定 is an answer without a weight, so it never counts as 0.
 
-The same operators are in ``web/static/yidian/selftest.js``; tests hold the two to identical results.
+The same operators are in ``scoring.js`` beside this file; tests hold the two to identical results.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal, DecimalException
 from typing import Any
 
 from yidian.questionnaire.enablement import enabled
+from yidian.questionnaire.hashes import hashes_of
 from yidian.questionnaire.items import Item, Questionnaire, parse_questionnaire
 from yidian.questionnaire.responses import ResponseItem, parse_response
 from yidian.questionnaire.values import Value
@@ -22,9 +23,6 @@ _WHEN_UNKNOWN = {"emergency_call": "same_day", "emergency": "same_day"}
 UNSURE = "unsure"
 NUMERIC = {"decimal", "integer", "quantity"}
 _YES_NO = {True: "yes", False: "no"}
-# A change of answers is looked for among one answer, then two: three would be no small change, and cost seconds.
-_PAIRS_UP_TO = 20
-_STEPS_EACH_WAY = 60
 
 Answers = Mapping[str, tuple]
 
@@ -77,6 +75,7 @@ class Form:
     parsed: Questionnaire
     gates: tuple["Gate", ...]  # items that depend on answers, or stand in such items, in document order
     looks_at: Mapping[str, tuple[str, ...]]  # rule → the questions that it looks at
+    hashes: Mapping[str, str]  # of questionnaire, rules and engine
     simple: bool  # no question repeats or waits for a later one, so that one pass over the gates decides
 
 
@@ -138,7 +137,7 @@ def prepare(questionnaire: Mapping, sidecar: Mapping) -> Form:
     asked = {item.link_id: _asked(item) for item in parsed.walk() if item.type not in {"group", "display"}}
     gates, simple = _gates(parsed)
     looks_at = {rule["id"]: tuple(_link_ids(rule["when"])) for rule in sidecar.get("red_flags", ())}
-    return Form(questionnaire, sidecar, asked, parsed, gates, looks_at, simple)
+    return Form(questionnaire, sidecar, asked, parsed, gates, looks_at, hashes_of(questionnaire, sidecar), simple)
 
 
 def _gates(parsed: Questionnaire) -> tuple[tuple[Gate, ...], bool]:
@@ -175,13 +174,17 @@ def asked_ids(form: Form, answers: Answers) -> frozenset[str]:
         return enabled(form.parsed, parse_response(response_of(form, answers))) & form.asked.keys()
     closed: set[str] = set()
     for gate in form.gates:
-        held = [
-            _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
-            for question, operator, wanted in gate.conditions
-        ]
-        if gate.parent in closed or (held and not (any(held) if gate.any_of else all(held))):
+        if gate.parent in closed or (gate.conditions and not _opens(gate, answers, closed)):
             closed.add(gate.link_id)
     return frozenset(form.asked.keys() - closed)
+
+
+def _opens(gate: Gate, answers: Answers, closed: set[str]) -> bool:
+    for question, operator, wanted in gate.conditions:
+        held = _meets(answers.get(question, ()) if question not in closed else (), operator, wanted)
+        if held is gate.any_of:
+            return held
+    return not gate.any_of
 
 
 def _meets(given: tuple, operator: str, wanted: Any) -> bool:
@@ -236,8 +239,8 @@ def _questions_in(item: Item) -> Iterable[str]:
         yield from _questions_in(each)
 
 
-def response_of(form: Form, answers: Answers) -> dict:
-    """A FHIR R4 QuestionnaireResponse holding `answers`, nested as the questionnaire is."""
+def response_of(form: Form, answers: Answers, *, words: bool = True) -> dict:
+    """A FHIR R4 QuestionnaireResponse holding `answers`, nested as the questionnaire is; `words` repeats its texts."""
 
     def value(asked: Asked, given: Any) -> dict:
         if isinstance(given, Decimal):
@@ -246,7 +249,8 @@ def response_of(form: Form, answers: Answers) -> dict:
             number = int(given) if given == given.to_integral_value() else float(given)
             return {"valueQuantity": {"value": number}} if asked.type == "quantity" else {"valueDecimal": number}
         option = asked.option(given)
-        coding = {"system": option.system, "code": given, "display": option.display} if option else {"code": given}
+        display = option.display if option and words else ""
+        coding = {"system": option.system if option else "", "code": given, "display": display}
         return {"valueCoding": {key: value for key, value in coding.items() if value}}
 
     def branch(items) -> list[dict]:
@@ -255,7 +259,7 @@ def response_of(form: Form, answers: Answers) -> dict:
             children = branch(item.get("item"))
             given = answers.get(item["linkId"], ())
             asked = form.asked.get(item["linkId"])
-            shape = {"linkId": item["linkId"]} | ({"text": item["text"]} if "text" in item else {})
+            shape = {"linkId": item["linkId"]} | ({"text": item["text"]} if words and "text" in item else {})
             if asked and given:
                 answered = [value(asked, each) for each in given]
                 if children:
@@ -282,16 +286,19 @@ def _value(sheet: _Sheet, link_id: str) -> Decimal | None:
 
 
 def _weight(sheet: _Sheet, link_id: str) -> Decimal | None:
-    weights = []
-    for code in sheet.codes(link_id):
+    given, total = sheet.codes(link_id), Decimal(0)
+    for code in given:
         option = sheet.form.asked[link_id].option(code) if isinstance(code, str) else None
-        weights.append(option.weight if option else None)
-    return None if not weights or None in weights else sum(weights, Decimal(0))
+        if option is None or option.weight is None:
+            return None
+        total += option.weight
+    return total if given else None
 
 
 def _every(sheet: _Sheet, expressions: list) -> list[Decimal] | None:
     values = [number(sheet, expression) for expression in expressions]
-    return None if None in values else values
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
 
 
 def _sum(sheet: _Sheet, expressions: list) -> Decimal | None:
@@ -322,17 +329,19 @@ def _min(sheet: _Sheet, expressions: list) -> Decimal | None:
 
 def _count_if(sheet: _Sheet, conditions: list) -> Decimal | None:
     held = [holds(sheet, condition) for condition in conditions]
-    return None if None in held else Decimal(sum(held))
+    return None if None in held else Decimal(held.count(True))
+
+
+def row_of(table: Iterable[Mapping], value: Decimal | None) -> Mapping | None:
+    """The first row whose `below` the value does not reach; None without a value."""
+    if value is None:
+        return None
+    return next((row for row in table if "below" not in row or value < Decimal(str(row["below"]))), None)
 
 
 def _lookup(sheet: _Sheet, table: Mapping) -> Decimal | None:
-    value = number(sheet, table["of"])
-    if value is None:
-        return None
-    for row in table["table"]:
-        if "below" not in row or value < Decimal(str(row["below"])):
-            return _number(row["gives"])
-    return None
+    row = row_of(table["table"], number(sheet, table["of"]))
+    return _number(row["gives"]) if row else None
 
 
 def _choose(sheet: _Sheet, choice: Mapping) -> Decimal | None:
@@ -386,19 +395,23 @@ def number(sheet: _Sheet, expression: Any) -> Decimal | None:
 
 
 def _single(expression: Mapping) -> tuple[str, Any]:
-    if len(expression) != 1:
-        raise SidecarError(f"一处只写一个算法：{sorted(expression)}")
-    return next(iter(expression.items()))
+    try:
+        ((operator, argument),) = expression.items()
+    except ValueError as error:
+        raise SidecarError(f"一处只写一个算法：{sorted(expression)}") from error
+    return operator, argument
 
 
 def _is(sheet: _Sheet, pair: Mapping) -> bool | None:
-    link_id, code = _single(pair)
-    if link_id in sheet.form.asked and link_id not in sheet.enabled:
+    ((link_id, code),) = pair.items()
+    if link_id not in sheet.enabled:
+        if link_id not in sheet.form.asked:
+            raise SidecarError(f"没有这一题：{link_id}")
         return False  # a question that does not apply
-    given = sheet.codes(link_id)
-    if code in given:
-        return True
-    return None if not given or UNSURE in given else False
+    given = sheet.answers.get(link_id)
+    if not given:
+        return None
+    return True if code in given else None if UNSURE in given else False
 
 
 _COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
@@ -419,13 +432,23 @@ def _compare(sheet: _Sheet, triple: list) -> bool | None:
 
 
 def _all(sheet: _Sheet, conditions: list) -> bool | None:
-    held = [holds(sheet, condition) for condition in conditions]
-    return False if False in held else None if None in held else True
+    known = True
+    for condition in conditions:
+        held = holds(sheet, condition)
+        if held is False:
+            return False  # most rules of the general check end here, at a closed topic
+        known = known and held is not None
+    return True if known else None
 
 
 def _any(sheet: _Sheet, conditions: list) -> bool | None:
-    held = [holds(sheet, condition) for condition in conditions]
-    return True if True in held else None if None in held else False
+    known = True
+    for condition in conditions:
+        held = holds(sheet, condition)
+        if held:
+            return True
+        known = known and held is not None
+    return False if known else None
 
 
 def _not(sheet: _Sheet, condition: Mapping) -> bool | None:
@@ -452,12 +475,45 @@ CONDITIONS: dict[str, Callable[[_Sheet, Any], bool | None]] = {
 
 def holds(sheet: _Sheet, condition: Mapping) -> bool | None:
     """Whether a condition holds; None when the answers do not say."""
-    if not isinstance(condition, dict):
-        raise SidecarError(f"不是条件：{condition!r}")
-    operator, argument = _single(condition)
-    if operator not in CONDITIONS:
-        raise SidecarError(f"没有这个条件：{operator}")
-    return CONDITIONS[operator](sheet, argument)
+    try:
+        ((operator, argument),) = condition.items()
+        judge = CONDITIONS[operator]
+    except (AttributeError, ValueError, KeyError) as error:
+        raise SidecarError(f"不是条件：{condition!r}") from error
+    return judge(sheet, argument)
+
+
+def between(sheet: _Sheet, expression: Any) -> tuple[Decimal, Decimal] | None:
+    """The least and the most that a sum of weights comes to, whatever the answers that are missing turn out to be.
+
+    None for what is no sum of weights, and while nothing in it has been answered: that would say nothing.
+    """
+    limits = _between(sheet, expression)
+    return limits[:2] if limits and limits[2] else None
+
+
+def _between(sheet: _Sheet, expression: Any) -> tuple[Decimal, Decimal, bool] | None:
+    """The least, the most, and whether an answer has a part in them."""
+    value = number(sheet, expression)
+    if value is not None:
+        return value, value, isinstance(expression, dict)
+    operator, argument = _single(expression)
+    if operator == "score":
+        return _between(sheet, sheet.form.sidecar["scores"][argument]["is"])
+    if operator == "weight" and argument in sheet.enabled:
+        weights = [option.weight for option in sheet.form.asked[argument].options if option.weight is not None]
+        return (min(weights), max(weights), False) if weights else None
+    if operator not in {"weights", "sum"}:
+        return None
+    limits = [_between(sheet, {"weight": each} if operator == "weights" else each) for each in argument]
+    parts = [each for each in limits if each]
+    if len(parts) < len(limits):
+        return None
+    return (
+        sum((low for low, _high, _told in parts), Decimal(0)),
+        sum((high for _low, high, _told in parts), Decimal(0)),
+        any(told for _low, _high, told in parts),
+    )
 
 
 # ---- words ----
@@ -481,6 +537,11 @@ def answer_text(asked: Asked, given: tuple) -> str:
     return "、".join(words)
 
 
+def _figure(sheet: _Sheet, expression: Any) -> str:
+    value = number(sheet, expression)
+    return "" if value is None else plain(value)
+
+
 def _written(sheet: _Sheet, expression: Any) -> str:
     """How a number came about, in figures: 1 + 0 + 2."""
     if not isinstance(expression, dict):
@@ -489,7 +550,7 @@ def _written(sheet: _Sheet, expression: Any) -> str:
     if operator == "value":
         return answer_text(sheet.form.asked[argument], sheet.codes(argument))
     if operator == "weights":
-        return " + ".join(plain(_weight(sheet, link_id)) for link_id in argument)
+        return " + ".join(_figure(sheet, {"weight": link_id}) for link_id in argument)
     if operator == "sum":
         return " + ".join(_written(sheet, each) for each in argument)
     if operator == "weighted_sum":
@@ -502,11 +563,9 @@ def _written(sheet: _Sheet, expression: Any) -> str:
     if operator == "choose":
         return _written(sheet, argument["cases"][sheet.codes(argument["by"])[0]])
     if operator == "bmi":
-        metres = plain(number(sheet, argument["cm"]) / 100)
-        return f"{plain(number(sheet, argument['kg']))} ÷（{metres} × {metres}）"
-    if operator == "score":
-        return plain(sheet.scores[argument])
-    return plain(number(sheet, expression))
+        metres = _figure(sheet, {"weighted_sum": [{"by": 0.01, "of": argument["cm"]}]})
+        return f"{_figure(sheet, argument['kg'])} ÷（{metres} × {metres}）"
+    return _figure(sheet, expression)
 
 
 def _written_terms(sheet: _Sheet, terms: list) -> str:
@@ -530,7 +589,9 @@ def _explained(sheet: _Sheet) -> list[str]:
     for name, rule in sheet.form.sidecar.get("scores", {}).items():
         value, unit = sheet.scores[name], rule.get("unit", "")
         if value is None:
-            lines.append(f"{rule['label']}：算不出。{rule['missing']}")
+            limits = between(sheet, {"score": name})
+            known = f"至少 {plain(limits[0])} {unit}，最多 {plain(limits[1])} {unit}" if limits else "算不出"
+            lines.append(f"{rule['label']}：{known}。{rule['missing']}")
             continue
         written, result = _written(sheet, rule["is"]), f"{plain(value)} {unit}".strip()
         if _reads_a_table(rule["is"]):
@@ -567,15 +628,21 @@ def _link_ids(expression: Any) -> list[str]:
 
 def _bands(sheet: _Sheet) -> list[tuple[Mapping, Mapping]]:
     """The band that each banded score falls in, in the order of the sidecar."""
+    scales = sheet.form.sidecar.get("bands", ())
+    rows = ((scale, row_of(scale["table"], number(sheet, scale["of"]))) for scale in scales)
+    return [(scale, row) for scale, row in rows if row]
+
+
+def _open_bands(sheet: _Sheet) -> list[tuple[Mapping, list[Mapping]]]:
+    """The rows that a scale without a number may still come to, by what is answered already; those that say nothing
+    are left out.
+    """
     found = []
     for scale in sheet.form.sidecar.get("bands", ()):
-        value = number(sheet, scale["of"])
-        if value is None:
-            continue
-        for row in scale["table"]:
-            if "below" not in row or value < Decimal(str(row["below"])):
-                found.append((scale, row))
-                break
+        limits = between(sheet, scale["of"]) if number(sheet, scale["of"]) is None else None
+        if limits:
+            low, high = (scale["table"].index(row_of(scale["table"], limit)) for limit in limits)
+            found.append((scale, scale["table"][low : high + 1]))
     return found
 
 
@@ -583,15 +650,17 @@ def _highest(levels: list[str]) -> str | None:
     return max(levels, key=LEVELS.index, default=None)
 
 
-def _scored(form: Form, answers: Answers) -> _Sheet:
+def scored(form: Form, answers: Answers) -> _Sheet:
+    """The answers with every score of the sidecar worked out."""
     sheet = _Sheet(form, answers, asked_ids(form, answers))
     for name, rule in form.sidecar.get("scores", {}).items():
         sheet.scores[name] = number(sheet, rule["is"])
     return sheet
 
 
-def _judged(sheet: _Sheet) -> tuple[list, list, list, str | None]:
-    bands = _bands(sheet)
+def judged(sheet: _Sheet) -> tuple[list, list, list, list, str | None]:
+    """The bands, those still open, the rules that fired, those not excluded, and the level that follows."""
+    bands, open_bands = _bands(sheet), _open_bands(sheet)
     fired, open_rules = [], []
     for rule in sheet.form.sidecar.get("red_flags", ()):
         held = holds(sheet, rule["when"])
@@ -602,7 +671,11 @@ def _judged(sheet: _Sheet) -> tuple[list, list, list, str | None]:
     levels = [rule["level"] for rule in fired]
     levels += [_WHEN_UNKNOWN.get(rule["level"], "appointment") for rule in open_rules]
     levels += [row["level"] for _scale, row in bands if row.get("level")]
-    return bands, fired, open_rules, _highest(levels) or sheet.form.sidecar.get("otherwise")
+    # what is missing may raise the level of a score, so the least of what it may come to already counts; but not as
+    # reassurance
+    least = [min((row["level"] for row in rows), key=LEVELS.index) for _scale, rows in open_bands]
+    levels += [level for level in least if level != "self_care"]
+    return bands, open_bands, fired, open_rules, _highest(levels) or sheet.form.sidecar.get("otherwise")
 
 
 def outcome(form: Form, answers: Answers) -> dict:
@@ -610,10 +683,11 @@ def outcome(form: Form, answers: Answers) -> dict:
 
     ``scores`` are numbers or None; ``band`` is the code of the first band that applies, ``bands`` those of every scale;
     ``level`` is the highest of fired rules, rules that could not be excluded (raised to at least an appointment) and
-    bands, None when nothing says.
+    bands, None when nothing says. ``between`` holds the least and the most of each score that is a sum of which a part
+    is missing, ``bands_between`` the first and the last band that it may fall in.
     """
-    sheet = _scored(form, answers)
-    bands, fired, open_rules, level = _judged(sheet)
+    sheet = scored(form, answers)
+    bands, open_bands, fired, open_rules, level = judged(sheet)
 
     def shown(rule: Mapping, answered: bool) -> dict:
         because = []
@@ -633,14 +707,18 @@ def outcome(form: Form, answers: Answers) -> dict:
 
     explanation = _explained(sheet)
     for scale, row in bands:
-        explanation.append(
-            f"{scale['label']}：{plain(number(sheet, scale['of']))}，属于“{row['name']}”（{row['range']}）"
-        )
+        explanation.append(f"{scale['label']}：{_figure(sheet, scale['of'])}，属于“{row['name']}”（{row['range']}）")
     return {
         "enabled": [link_id for link_id in form.asked if link_id in sheet.enabled],
         "scores": {name: _json_number(value) for name, value in sheet.scores.items()},
         "band": bands[0][1]["code"] if bands else None,
         "bands": {scale["code"]: row["code"] for scale, row in bands},
+        "between": {
+            name: [_json_number(limit) for limit in limits]
+            for name, value in sheet.scores.items()
+            if value is None and (limits := between(sheet, {"score": name}))
+        },
+        "bands_between": {scale["code"]: [rows[0]["code"], rows[-1]["code"]] for scale, rows in open_bands},
         "level": level,
         "red_flags": [shown(rule, True) for rule in fired],
         "not_excluded": [shown(rule, False) for rule in open_rules],
@@ -657,81 +735,3 @@ def _json_number(value: Decimal | None) -> int | float | None:
 def score(questionnaire: Mapping, sidecar: Mapping, response: Mapping) -> dict:
     """A QuestionnaireResponse scored as its self-test's sidecar says; see `outcome`."""
     return outcome(prepare(questionnaire, sidecar), answers_of(response))
-
-
-# ---- what would change it ----
-
-
-def _candidates(form: Form, link_id: str, given: tuple) -> list[tuple]:
-    """Other answers to one question, the nearest first."""
-    asked = form.asked[link_id]
-    if asked.options:
-        codes = [option.code for option in asked.options if option.code != UNSURE]
-        here = codes.index(given[0]) if given and given[0] in codes else 0
-        order = sorted(range(len(codes)), key=lambda place: (abs(place - here), place))
-        return [(codes[place],) for place in order if (codes[place],) != given]
-    if asked.type not in NUMERIC or not given:
-        return []
-    found = []
-    for step in range(1, _STEPS_EACH_WAY + 1):
-        for value in (given[0] - step, given[0] + step):
-            low = asked.minimum is None or value >= asked.minimum
-            if low and (asked.maximum is None or value <= asked.maximum):
-                found.append((value,))
-    return found
-
-
-def smallest_change(form: Form, answers: Answers) -> dict | None:
-    """The fewest answers, each moved as little as possible, that would give another result; None without any.
-
-    One answer is tried, then two; the answer is ``{"changes": [{linkId, question, from, to}], "level", "band"}``.
-    Attributes that nobody can choose (``fixed`` in the sidecar: age, sex) are left alone.
-    """
-
-    def result(changed: Answers) -> tuple:
-        bands, fired, _open, level = _judged(_scored(form, changed))
-        return level, tuple(row["code"] for _scale, row in bands), tuple(rule["id"] for rule in fired)
-
-    now = result(answers)
-    if now[0] is None:
-        return None
-    fixed = set(form.sidecar.get("fixed", ()))
-    shown = asked_ids(form, answers)
-    movable = [link_id for link_id in form.asked if link_id in shown and link_id not in fixed]
-    options = {link_id: _candidates(form, link_id, answers.get(link_id, ())) for link_id in movable}
-
-    def found(changes: dict[str, tuple]) -> dict | None:
-        after = result({**answers, **changes})
-        if after[:2] == now[:2]:
-            return None
-        return {
-            "changes": [
-                {
-                    "linkId": link_id,
-                    "question": form.asked[link_id].text,
-                    "from": answer_text(form.asked[link_id], answers.get(link_id, ())),
-                    "to": answer_text(form.asked[link_id], given),
-                }
-                for link_id, given in changes.items()
-            ],
-            "level": after[0],
-            "band": after[1][0] if after[1] else None,
-        }
-
-    deepest = max(map(len, options.values()), default=0)
-    for distance in range(deepest):
-        for link_id in movable:
-            if distance < len(options[link_id]):
-                change = found({link_id: options[link_id][distance]})
-                if change:
-                    return change
-    if len(movable) > _PAIRS_UP_TO or any(form.asked[link_id].type in NUMERIC for link_id in movable):
-        return None
-    for place, first in enumerate(movable):
-        for second in movable[place + 1 :]:
-            for one in options[first]:
-                for two in options[second]:
-                    change = found({first: one, second: two})
-                    if change:
-                        return change
-    return None

@@ -1,9 +1,8 @@
 """Choosing what stands next to one entry: candidates by subject and by words, the rule, the order, each answer once."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from django.db.models import QuerySet
 
 from yidian.answers.models import Question
 from yidian.related.subjects import (
@@ -47,31 +46,94 @@ class Chosen:
     why: str
 
 
-def choose(kind: str, pk: int, engine: Engine, known: World) -> list[Chosen]:
-    """What stands next to a public entry, closest first, at most FURTHER_READING; about 12 queries."""
-    one = subjects(kind, [pk], known).get(pk)
-    if one is None:
-        return []
-    likeness = _alike(one, engine)
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for other_kind, other_pk in [*likeness, *_by_condition(one, known)]:
-        wanted[other_kind].add(other_pk)
+class Shelf:
+    """What has been read of a site while further reading is worked out, so that many entries read each thing once.
+
+    Two thirds of the cost of a single entry are its 22 statements; neighbours ask for the same.
+    """
+
+    def __init__(self, known: World):
+        self.known = known
+        self._subjects: dict[tuple[str, int], Subject | None] = {}
+        self._newest: dict[tuple[str, str, int], list[tuple[str, int]]] = {}
+        self._answers: dict[int, frozenset[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._subjects)
+
+    def look_at(self, entries: Iterable[tuple[str, int]]) -> None:
+        """Reads the subjects of entries, as (kind, id), in three statements a kind."""
+        wanted: dict[str, set[int]] = defaultdict(set)
+        for key in entries:
+            if key not in self._subjects:
+                wanted[key[0]].add(key[1])
+        for kind, ids in wanted.items():
+            found = subjects(kind, sorted(ids), self.known)
+            self._subjects |= {(kind, pk): found.get(pk) for pk in ids}
+
+    def subject(self, key: tuple[str, int]) -> Subject | None:
+        """What a public entry is about; None for one that is not public."""
+        if key not in self._subjects:
+            self.look_at([key])
+        return self._subjects[key]
+
+    def newest(self, kind: str, relation: str, pk: int) -> list[tuple[str, int]]:
+        """The newest entries of a kind that are tied to a condition."""
+        asked = kind, relation, pk
+        if asked not in self._newest:
+            tied = KINDS[kind].objects.public().filter(**{relation: pk}).order_by("-date_published", "-pk")
+            self._newest[asked] = [(kind, each) for each in tied.values_list("pk", flat=True)[:NEWEST]]
+        return self._newest[asked]
+
+    def answers(self, ids: Iterable[int]) -> dict[int, frozenset[str]]:
+        """The bigrams of the leading answers of questions; of their leads where there is none."""
+        ids = list(ids)
+        missing = [pk for pk in ids if pk not in self._answers]
+        rows = Question.objects.filter(pk__in=missing).values_list("pk", "description", "lead_answer", "rendered")
+        for pk, description, lead, rendered in rows if missing else ():
+            blocks = (rendered or {}).get("answers", {}).get(str(lead), [])
+            text = " ".join(plain(block["html"]) for block in blocks if "html" in block)
+            self._answers[pk] = bigrams(text or description)
+        return {pk: self._answers.get(pk, frozenset()) for pk in ids}
+
+
+def choose(entries: Iterable[tuple[str, int]], engine: Engine, shelf: Shelf) -> dict[tuple[str, int], list[Chosen]]:
+    """What stands next to public entries, given as (kind, id), closest first, at most FURTHER_READING each."""
+    entries = list(entries)
+    shelf.look_at(entries)
+    public = {key: one for key in entries if (one := shelf.subject(key)) is not None}
+    likeness = {key: _alike(one, engine) for key, one in public.items()}
+    wanted = {key: {*likeness[key], *_by_condition(one, shelf)} for key, one in public.items()}
+    shelf.look_at(set().union(*wanted.values()))
+    kept = {key: _ranked(one, wanted[key], likeness[key], shelf) for key, one in public.items()}
+    first = [[each.pk for each, _ in ranked[:NEWEST] if each.kind == "question"] for ranked in kept.values()]
+    shelf.answers({pk for ids in first for pk in ids})
+    return {
+        key: [Chosen(*other.key, reason) for other, reason in _once(public[key], kept[key], shelf)]
+        if key in public
+        else []
+        for key in entries
+    }
+
+
+def _ranked(
+    one: Subject, wanted: Iterable[tuple[str, int]], likeness: dict[tuple[str, int], float], shelf: Shelf
+) -> list[tuple[Subject, str]]:
+    """Those of the wanted that go together with the one, closest first, and why."""
     ranked = []
-    for other_kind, ids in wanted.items():
-        for other in subjects(other_kind, ids, known).values():
-            close = closeness(one, other, known)
-            if close is None:
-                continue
-            far_apart = one.parts != other.parts and not one.parts & other.parts
-            day = other.day.toordinal() if other.day else 0
-            order = (close[0], far_apart, -likeness.get(other.key, 0.0), -day, other.kind, -other.pk)
-            ranked.append((order, other, why(one, other, close, known)))
+    for other in map(shelf.subject, wanted):
+        close = closeness(one, other, shelf.known) if other else None
+        if close is None:
+            continue
+        far_apart = one.parts != other.parts and not one.parts & other.parts
+        day = other.day.toordinal() if other.day else 0
+        order = (close[0], far_apart, -likeness.get(other.key, 0.0), -day, other.kind, -other.pk)
+        ranked.append((order, other, why(one, other, close, shelf.known)))
     ranked.sort(key=lambda each: each[0])
     # The condition that a page is about stands on it in a box of its own; it comes back when there is nothing else.
     elsewhere = [each for each in ranked if each[1].kind != "condition" or each[1].pk != one.about] or ranked
     touching = [each for each in elsewhere if each[0][0] == TOUCHED]
-    kept = [each[1:] for each in elsewhere if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
-    return [Chosen(*other.key, reason) for other, reason in _once(one, kept)]
+    return [each[1:] for each in elsewhere if each[0][0] != TOUCHED or each in touching[:TOUCHING]]
 
 
 def _alike(one: Subject, engine: Engine) -> dict[tuple[str, int], float]:
@@ -85,10 +147,10 @@ def _alike(one: Subject, engine: Engine) -> dict[tuple[str, int], float]:
     return {(hit.kind, int(hit.object_id)): hit.score / hits[0].score for hit in hits}
 
 
-def _by_condition(one: Subject, known: World) -> list[tuple[str, int]]:
-    topics = [topic for topic in one.topics if isinstance(topic, int)]
+def _by_condition(one: Subject, shelf: Shelf) -> list[tuple[str, int]]:
+    known = shelf.known
     found: list[tuple[str, int]] = []
-    for topic in topics:
+    for topic in [topic for topic in one.topics if isinstance(topic, int)]:
         node = known.conditions[topic]
         near = [topic, *known.narrower.get(topic, [])[:NEWEST]]
         family = {*near, *node.related, *one.touches}
@@ -96,19 +158,12 @@ def _by_condition(one: Subject, known: World) -> list[tuple[str, int]]:
             near.append(node.broader)
             family |= {node.broader, *known.narrower.get(node.broader, [])}
         found += [("condition", pk) for pk in sorted(family)[: 2 * NEWEST]]
-        for kind, model in KINDS.items():
-            if kind == "condition":
-                continue
-            public = model.objects.public()
-            for pk in near:
-                found += _newest(kind, public.filter(about=pk))
-            found += _newest(kind, public.filter(related=topic))
+        for kind in KINDS:
+            if kind != "condition":
+                for pk in near:
+                    found += shelf.newest(kind, "about", pk)
+                found += shelf.newest(kind, "related", topic)
     return found
-
-
-def _newest(kind: str, found: QuerySet) -> list[tuple[str, int]]:
-    newest = found.order_by("-date_published", "-pk").values_list("pk", flat=True)[:NEWEST]
-    return [(kind, pk) for pk in newest]
 
 
 def why(one: Subject, other: Subject, close: tuple, known: World) -> str:
@@ -136,20 +191,20 @@ def why(one: Subject, other: Subject, close: tuple, known: World) -> str:
     return f"也讲到{known.name(touched[0])}" if touched else f"讲这里提到的{name}"
 
 
-def _once(one: Subject, ranked: list[tuple[Subject, str]]) -> list[tuple[Subject, str]]:
+def _once(one: Subject, ranked: list[tuple[Subject, str]], shelf: Shelf) -> list[tuple[Subject, str]]:
     """The first of those that say the same, until there are enough."""
     kept: list[tuple[Subject, str]] = []
     said: list[tuple[Subject, frozenset[str]]] = []
     if one.kind == "question":
-        said.append((one, _answers([one.pk])[one.pk]))
+        said.append((one, shelf.answers([one.pk])[one.pk]))
     texts: dict[int, frozenset[str]] = {}
     for position, (other, reason) in enumerate(ranked):
         if len(kept) == FURTHER_READING:
             break
         if other.kind == "question":
             if other.pk not in texts:
-                ahead = [each.pk for each, _ in ranked[position : position + NEWEST] if each.kind == "question"]
-                texts = _answers(ahead)
+                ahead = ranked[position : position + NEWEST]
+                texts = shelf.answers([each.pk for each, _ in ahead if each.kind == "question"])
             text = texts[other.pk]
             if any(_say_the_same(other, text, *each) for each in said):
                 continue
@@ -163,14 +218,3 @@ def _say_the_same(other: Subject, text: frozenset[str], shown: Subject, shown_te
     if alike >= SAME_ANSWER:
         return True
     return alike >= SAME_ANSWER_TO_THE_SAME and jaccard(other.title, shown.title) >= 0.5
-
-
-def _answers(ids: list[int]) -> dict[int, frozenset[str]]:
-    """The bigrams of the leading answers of questions; of their leads where there is none."""
-    rows = Question.objects.filter(pk__in=ids).values_list("pk", "description", "lead_answer", "rendered")
-    found = {}
-    for pk, description, lead, rendered in rows:
-        blocks = (rendered or {}).get("answers", {}).get(str(lead), [])
-        text = " ".join(plain(block["html"]) for block in blocks if "html" in block)
-        found[pk] = bigrams(text or description)
-    return found

@@ -5,15 +5,18 @@ change off its list. Earlier would be too early: further reading is found throug
 when a process dies, and neither `search` nor `editorial` has to know of what is derived above them.
 """
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Max
 
 from yidian.encyclopedia.models import Condition
 from yidian.pagecache.actions import purge_on_commit
-from yidian.related.choosing import Chosen, choose
+from yidian.related.choosing import Chosen, Shelf, choose
 from yidian.related.models import Link, Reading, ReadingRequest
 from yidian.related.subjects import KINDS, World, world
 from yidian.search.backends import IndexDamaged
@@ -22,9 +25,21 @@ from yidian.search.library import NotReady, library
 from yidian.search.models import IndexRequest
 from yidian.terms.models import BodyPart
 
-# A tick of the ticker leaves room for purges: at 20 ms an entry this is a fifth of one processor.
+logger = logging.getLogger(__name__)
+
+# An entry: its kind and its id.
+Key = tuple[str, int]
+
+# A tick of the ticker leaves room for purges: this is a fifth of one processor.
 TICK_ENTRIES = 10
+TICK_BATCH = 5
 TICK_SECONDS = 0.05
+# Minutes after which an entry that failed again and again is tried again; it begins with two.
+LONGEST_WAIT = 24 * 60
+# Entries worked out at once when all are: they share what they read. Each time as much as SHELF was read, a megabyte
+# for a thousand, it is forgotten.
+TOGETHER = 50
+SHELF = 20_000
 # Ids looked at in a tick when searching for entries that nobody has worked out yet.
 WINDOW = 2_000
 # A condition or a part of the body that changes touches this many entries of each kind; the rest wait for `reindex`.
@@ -66,44 +81,65 @@ def _request(entries: Iterable[tuple[str, int]], *, spreads: bool) -> None:
 
 
 class Upkeep:
-    """What one process remembers between ticks: the conditions of the site, and how far it has looked."""
+    """What one process remembers between ticks: the conditions of the site, how far it has looked, and what failed."""
 
     def __init__(self):
         self._world: World | None = None
         self._stamp: tuple | None = None
         self._looked: dict[str, int | None] = dict.fromkeys(KINDS, 0)
+        # how often an entry failed, and when by the monotonic clock it is tried again
+        self._failed: dict[Key, tuple[int, float]] = {}
 
     def tick(self) -> int:
         """Works out what is asked for, or what nobody has worked out yet; how many entries, at most TICK_ENTRIES.
 
-        Nothing while the index is behind or being built.
+        Nothing while the index is behind or being built. An entry that fails is put off and holds up nobody.
         """
         started, done = time.process_time(), 0
-        requests = list(ReadingRequest.objects.order_by("pk")[:TICK_ENTRIES])
-        missing = [] if requests else self._missing()
-        if (not requests and not missing) or IndexRequest.objects.filter(generation="").exists():
+        asked = _last_request()
+        requested = self._requested()
+        due = requested or dict.fromkeys(self._missing(), False)
+        if not due or IndexRequest.objects.filter(generation="").exists():
             return 0
         try:
             engine = library().engine()
-            known = self.known(engine)
-            for request in requests:
-                with transaction.atomic():
-                    make(request.kind, request.object_id, engine, known, spreads=request.spreads)
-                    request.delete()
-                done += 1
-                if time.process_time() - started > TICK_SECONDS:
-                    return done
-            for kind, pk in missing:
+            shelf = Shelf(self.known(engine))
+            for batch in _in_batches(due, TICK_BATCH):
+                failed = made({key: due[key] for key in batch}, engine, shelf, asked=asked)
+                for key in batch:
+                    if not requested:
+                        self._looked[key[0]] = key[1]
+                    if key in failed:
+                        self._put_off(key, failed[key])
+                    else:
+                        self._failed.pop(key, None)
+                done += len(batch)
                 if time.process_time() - started > TICK_SECONDS:
                     break
-                make(kind, pk, engine, known)
-                self._looked[kind] = pk
-                done += 1
         except NotReady:
             return done
         except IndexDamaged:
             library().report_damage()
         return done
+
+    def _requested(self) -> dict[Key, bool]:
+        """The next entries that are asked for and not put off, and whether those beside them are looked at too."""
+        now = time.monotonic()
+        waiting = {key for key, (_, again) in self._failed.items() if again > now}
+        # an entry has two requests at most
+        rows = ReadingRequest.objects.order_by("pk").values_list("kind", "object_id", "spreads")
+        due: dict[Key, bool] = {}
+        for kind, pk, spreads in rows[: TICK_ENTRIES + 2 * len(waiting)]:
+            if (kind, pk) not in waiting:
+                due[kind, pk] = due.get((kind, pk), False) or spreads
+        return dict(islice(due.items(), TICK_ENTRIES))
+
+    def _put_off(self, key: Key, error: Exception) -> None:
+        failures = self._failed.get(key, (0, 0.0))[0] + 1
+        minutes = min(2**failures, LONGEST_WAIT)
+        self._failed[key] = failures, time.monotonic() + 60 * minutes
+        # neither the message nor the trace of an error is written down: both may quote the entry
+        logger.warning("%s:%s 的延展阅读没有配好（%s），%d 分钟后再试", *key, type(error).__name__, minutes)
 
     def known(self, engine: Engine) -> World:
         """The conditions and parts of the body as they are now; read again when one of them changed."""
@@ -125,7 +161,8 @@ class Upkeep:
                 self._looked[kind] = None  # later ones come with a request
                 continue
             made = Reading.objects.filter(kind=kind, object_id__gte=window[0], object_id__lte=window[-1])
-            lacking = sorted(set(window) - set(made.values_list("object_id", flat=True)))[:TICK_ENTRIES]
+            asked_for = {pk for failed, pk in self._failed if failed == kind}
+            lacking = sorted(set(window) - set(made.values_list("object_id", flat=True)) - asked_for)[:TICK_ENTRIES]
             if not lacking:
                 self._looked[kind] = window[-1]
             return [(kind, pk) for pk in lacking]
@@ -137,35 +174,92 @@ def _stamp(model) -> tuple:
     return public.count(), public.aggregate(last=Max("last_published_at"))["last"]
 
 
-def make(kind: str, pk: int, engine: Engine, known: World, *, spreads: bool = False) -> list[Chosen]:
-    """Works out and keeps what stands next to an entry; nothing is kept of one that is not public.
+def made(entries: Mapping[Key, bool], engine: Engine, shelf: Shelf, *, asked: int) -> dict[Key, Exception]:
+    """As `make`; those that failed, each with its error.
 
-    With `spreads`, the entries that list it and those that it lists are asked for too.
+    They stay asked for, the others only by requests after the one of number `asked`: what was asked for since may have
+    changed since too.
     """
-    chosen = choose(kind, pk, engine, known)
-    public = KINDS[kind].objects.public().filter(pk=pk).exists() if not chosen else True
+    try:
+        with transaction.atomic():
+            make(entries, engine, shelf)
+            for kind, ids in _by_kind(entries).items():
+                ReadingRequest.objects.filter(pk__lte=asked, kind=kind, object_id__in=ids).delete()
+        return {}
+    except (NotReady, IndexDamaged, OperationalError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one entry, the others go on
+        if len(entries) == 1:
+            _request(entries, spreads=False)
+            return dict.fromkeys(entries, error)
+    failed: dict[Key, Exception] = {}
+    for key, spreads in entries.items():
+        failed |= made({key: spreads}, engine, shelf, asked=asked)
+    return failed
+
+
+def make(entries: Mapping[Key, bool], engine: Engine, shelf: Shelf) -> dict[Key, list[Chosen]]:
+    """Works out and keeps what stands next to entries, given as (kind, id); nothing is kept of one that is not public.
+
+    Where an entry's value is true, those that list it and those that it lists are asked for too.
+    """
+    chosen = choose(entries, engine, shelf)
     with transaction.atomic():
-        if spreads:
-            listing = _listing(kind, pk)
-            _request({*listing, *((each.kind, each.pk) for each in chosen)}, spreads=False)
-        if not public:
-            Reading.objects.filter(kind=kind, object_id=pk).delete()
-            return []
-        # two processes at the same entry take turns
-        reading, _new = Reading.objects.select_for_update().get_or_create(kind=kind, object_id=pk)
-        links = [
-            Link(reading=reading, position=position, why=each.why, **{f"{each.kind}_id": each.pk})
-            for position, each in enumerate(chosen)
-        ]
-        if [_shape(link) for link in reading.links.order_by("position")] != [_shape(link) for link in links]:
-            reading.links.all().delete()
-            Link.objects.bulk_create(links)
-            purge_on_commit([f"{kind}:{pk}"])
+        beside: set[Key] = set()
+        for key, spreads in entries.items():
+            if spreads:
+                beside |= {*_listing(*key), *((each.kind, each.pk) for each in chosen[key])}
+        _request(beside, spreads=False)
+        gone = [key for key in entries if shelf.subject(key) is None]
+        for kind, ids in _by_kind(gone).items():
+            Reading.objects.filter(kind=kind, object_id__in=ids).delete()
+        _keep({key: chosen[key] for key in entries if key not in set(gone)})
     return chosen
 
 
-def _shape(link: Link) -> tuple:
-    return link.question_id, link.article_id, link.guide_id, link.condition_id, link.why
+def _keep(chosen: Mapping[Key, list[Chosen]]) -> None:
+    for kind, ids in _by_kind(chosen).items():
+        # two processes at the same entry take turns
+        locked = Reading.objects.select_for_update().filter(kind=kind, object_id__in=ids).order_by("pk")
+        readings = {reading.object_id: reading for reading in locked}
+        new = [Reading(kind=kind, object_id=pk) for pk in ids if pk not in readings]
+        if new:
+            Reading.objects.bulk_create(new, ignore_conflicts=True)
+            readings = {reading.object_id: reading for reading in locked.all()}
+        before: dict[int, list[tuple]] = defaultdict(list)
+        held = Link.objects.filter(reading__in=[each.pk for each in readings.values()]).order_by("position")
+        for reading, *row in held.values_list("reading", *(f"{each}_id" for each in KINDS), "why"):
+            before[reading].append(tuple(row))
+        changed = [pk for pk in ids if before[readings[pk].pk] != [_row(each) for each in chosen[kind, pk]]]
+        Link.objects.filter(reading__in=[readings[pk].pk for pk in changed]).delete()
+        Link.objects.bulk_create(
+            Link(reading_id=readings[pk].pk, position=position, why=each.why, **{f"{each.kind}_id": each.pk})
+            for pk in changed
+            for position, each in enumerate(chosen[kind, pk])
+        )
+        purge_on_commit([f"{kind}:{pk}" for pk in changed])
+
+
+def _by_kind(entries: Iterable[Key]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for kind, pk in entries:
+        found[kind].append(pk)
+    return found
+
+
+def _last_request() -> int:
+    return ReadingRequest.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _in_batches(entries: Iterable[Key], size: int) -> Iterator[list[Key]]:
+    found = iter(entries)
+    while batch := list(islice(found, size)):
+        yield batch
+
+
+def _row(chosen: Chosen) -> tuple:
+    """A link as it is stored."""
+    return *(chosen.pk if kind == chosen.kind else None for kind in KINDS), chosen.why
 
 
 def _listing(kind: str, pk: int) -> set[tuple[str, int]]:
@@ -175,16 +269,26 @@ def _listing(kind: str, pk: int) -> set[tuple[str, int]]:
 
 
 def rebuild(progress: Callable[[Iterable, int], Iterable] = lambda entries, length: entries) -> int:
-    """Works out the further reading of every public entry again; how many there are. Needs a search index."""
+    """Works out the further reading of every public entry again; of how many. Needs a search index.
+
+    Entries that fail are said in the log and stay asked for.
+    """
     engine = library().engine()
     known = world(engine.lexicon)
+    asked = _last_request()
     for kind, model in KINDS.items():
         Reading.objects.filter(kind=kind).exclude(object_id__in=model.objects.public().values("pk")).delete()
     count = sum(model.objects.public().count() for model in KINDS.values())
-    for kind, pk in progress(_every(), count):
-        make(kind, pk, engine, known)
-    ReadingRequest.objects.all().delete()
-    return count
+    shelf, failed = Shelf(known), {}
+    for batch in _in_batches(progress(_every(), count), TOGETHER):
+        if len(shelf) > SHELF:
+            shelf = Shelf(known)
+        failed |= made(dict.fromkeys(batch, False), engine, shelf, asked=asked)
+    ReadingRequest.objects.filter(pk__lte=asked).delete()
+    _request(failed, spreads=False)
+    for key, error in failed.items():
+        logger.warning("%s:%s 的延展阅读没有配好（%s）", *key, type(error).__name__)
+    return count - len(failed)
 
 
 def _every() -> Iterator[tuple[str, int]]:
@@ -208,9 +312,9 @@ def up_to_date(kind: str, pk: int) -> list[Chosen]:
             return []
         spreads = requests.filter(spreads=True).exists()
         with transaction.atomic():
-            chosen = make(kind, pk, engine, world(engine.lexicon), spreads=spreads)
+            chosen = make({(kind, pk): spreads}, engine, Shelf(world(engine.lexicon)))
             requests.delete()
-        return chosen
+        return chosen[kind, pk]
     return [
         Chosen(other, getattr(link, f"{other}_id"), link.why)
         for link in reading.links.order_by("position")

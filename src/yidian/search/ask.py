@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -25,6 +26,7 @@ from yidian.search.find import (
     find,
 )
 from yidian.search.library import NotReady, library
+from yidian.search.linking import linked
 from yidian.search.snippets import best_sentence, covered
 from yidian.search.understanding import Understood
 from yidian.zh.grams import grams
@@ -55,6 +57,9 @@ ANSWERED = 0.5
 ANSWERED_ACCOUNT = 0.2
 SHORT = 30
 LOOKED_AT = 3
+# What resembles the query less than this is no guess: a question about anything but health resembles some term so
+# much, and at most one right term in a hundred resembles its wording less.
+WORTH_GUESSING = 0.2
 # A character of a term that is named says about as much as two rare grams.
 NAMED_CHARACTER = 4.0
 
@@ -68,6 +73,14 @@ class Result:
     snippet: str
 
 
+class Meant(NamedTuple):
+    """A term that a query means, by its standard name, and how sure that is, from 0 to 1."""
+
+    name: str
+    category: str
+    sure: float
+
+
 @dataclass(frozen=True)
 class Answered:
     """What a site has on a query, best first, a page of it.
@@ -75,6 +88,7 @@ class Answered:
     `total` counts what was found, at most CANDIDATES; `capped` says that there may be more. `facets` counts the tags
     among them. `ready` is False while the full-text index is being built, when only names were looked at.
     `answerable` is False when nothing public holds enough of the query to be an answer. `words` are what to mark.
+    `terms` are what the query means, best first: what it names, and what its wording resembles.
     """
 
     items: list[Result] = field(default_factory=list)
@@ -85,6 +99,7 @@ class Answered:
     answerable: bool = False
     words: tuple[str, ...] = ()
     understood: Understood | None = None
+    terms: tuple[Meant, ...] = ()
 
 
 def ask(
@@ -106,7 +121,7 @@ def ask(
         groups.append([f"kind:{kind}" for kind in kinds])
     engine, understood, hits = _full_text(query, groups)
     by_name = _probably(query, understood)
-    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES).items)  # names know no tags
+    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES))  # names know no tags
     shown = ranked[offset : offset + limit]
     documents = _documents(shown, filed)
     weights = _said(query, understood, engine)
@@ -124,7 +139,25 @@ def ask(
         answerable=_is_answered(items, understood, engine),
         words=tuple(weights),
         understood=understood,
+        terms=_meant(understood, engine),
     )
+
+
+def meant(query: str) -> tuple[Meant, ...]:
+    """The terms that a query means, best first; none while the index is being built."""
+    try:
+        engine = library().engine()
+    except NotReady:
+        return ()
+    return _meant(engine.understand(query), engine)
+
+
+def _meant(understood: Understood | None, engine: Engine | None) -> tuple[Meant, ...]:
+    if understood is None or engine is None:
+        return ()
+    terms = engine.lexicon.terms
+    found = linked(understood, engine.lexicon)
+    return tuple(Meant(terms[slug].name, terms[slug].category, sure) for slug, sure in found if sure >= WORTH_GUESSING)
 
 
 def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, Understood | None, list[Found]]:

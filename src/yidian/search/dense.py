@@ -96,19 +96,26 @@ def _onnx(folder: Path) -> Embedder:
 
     def embed(texts: Sequence[str], kind: Kind) -> np.ndarray:
         vectors = []
+        # texts of like length together: each is as long as the longest beside it
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         for start in range(0, len(texts), 16):
-            encoded = tokenizer.encode_batch([prefixes[kind] + text for text in texts[start : start + 16]])
+            encoded = tokenizer.encode_batch([prefixes[kind] + texts[at] for at in order[start : start + 16]])
             mask = np.array([each.attention_mask for each in encoded], np.int64)
             given = {
                 "input_ids": np.array([each.ids for each in encoded], np.int64),
                 "attention_mask": mask,
                 "token_type_ids": np.zeros_like(mask),
             }
-            layer = session.run(None, {name: value for name, value in given.items() if name in wanted})[0]
+            try:
+                layer = session.run(None, {name: value for name, value in given.items() if name in wanted})[0]
+            except Exception as error:  # noqa: BLE001 - onnxruntime has a dozen kinds of its own
+                # what it says of its inputs may quote the text
+                raise EmbedderUnavailable(f"{folder} 里的模型没有算出来（{type(error).__name__}）") from None
             if layer.ndim == 3:
                 layer = (layer * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
             vectors.append(layer)
-        return _unit(np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32), texts)
+        made = np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
+        return _unit(made[np.argsort(order)] if order else made, texts)
 
     return embed
 
@@ -146,19 +153,3 @@ def _ask_server(address: str, key: str, model: str, texts: Sequence[str], kind: 
     if len({len(each) for each in vectors}) > 1:
         raise EmbedderUnavailable("向量的形状或数字不对")
     return _unit(np.array(vectors, np.float32).reshape(len(texts), -1) if texts else np.zeros((0, 1)), texts)
-
-
-def packed(vector: np.ndarray) -> bytes:
-    """A vector of length 1 as int8, one byte a dimension, for the index; its cosines are right to about 0.002."""
-    return np.clip(np.rint(vector * 127 / max(float(np.abs(vector).max()), 1e-12)), -127, 127).astype(np.int8).tobytes()
-
-
-def nearness(query: np.ndarray, passages: Sequence[bytes]) -> np.ndarray:
-    """Cosines of a query's vector with `packed` ones, float32; NaN for a passage that has none of this length."""
-    found = np.full(len(passages), np.nan, np.float32)
-    whole = [at for at, each in enumerate(passages) if len(each) == len(query)]
-    if whole:
-        table = np.frombuffer(b"".join(passages[at] for at in whole), np.int8).reshape(len(whole), -1)
-        table = table.astype(np.float32)
-        found[whole] = table @ query / np.maximum(np.linalg.norm(table, axis=1), 1e-6)
-    return found

@@ -1,20 +1,23 @@
 """Searching one index: what was meant, the candidates, their order. No Django: a corpus in a file is searched alike."""
 
 import logging
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from yidian.search import ranking
 from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
 from yidian.search.backends import FIELDS, Hit, Index, Term, Writer
-from yidian.search.dense import Embedder, EmbedderUnavailable, nearness, packed
+from yidian.search.dense import EmbedderUnavailable
 from yidian.search.documents import Document, key_of
 from yidian.search.lexicon import Lexicon
 from yidian.search.ranking import Model
 from yidian.search.spelling import Speller
 from yidian.search.understanding import Understood, understand
+from yidian.search.vectors import Vectors
 from yidian.zh.grams import grams
 
 logger = logging.getLogger(__name__)
@@ -31,19 +34,22 @@ MOST_SPEAKING = 2_000
 DENSE_WEIGHT = 1.5
 
 
-def _pack(tags: Sequence[str], text: bytes, vector: bytes) -> bytes:
-    """What the index keeps with a document: what it is filed under, its text for the second look, a vector."""
-    return b"\x00".join([" ".join(tags).encode(), len(text).to_bytes(2, "little") + text + vector])
+# The number of a document's vector and how long its text for the second look is, in front of it.
+_HEAD = struct.Struct("<IH")
 
 
-def _unpack(payload: bytes) -> tuple[list[str], bytes, bytes]:
-    tags, _, rest = payload.partition(b"\x00")
-    size = int.from_bytes(rest[:2], "little")
-    return tags.decode().split(), rest[2 : 2 + size], rest[2 + size :]
+def _pack(tags: Sequence[str], text: bytes, vector: int) -> bytes:
+    """What the index keeps with a document: its text for the second look, its vector's number, its tags."""
+    return _HEAD.pack(vector + 1, len(text)) + text + " ".join(tags).encode()
 
 
-@dataclass(frozen=True)
-class Found:
+def _unpack(payload: bytes) -> tuple[list[str], bytes, int]:
+    vector, size = _HEAD.unpack_from(payload)
+    end = _HEAD.size + size
+    return payload[end:].decode().split(), payload[_HEAD.size : end], vector - 1
+
+
+class Found(NamedTuple):
     """A document that answers, how well (scores compare within one search only), and what it is filed under."""
 
     kind: str
@@ -68,17 +74,27 @@ class Engine:
     lexicon: Lexicon = field(default_factory=lambda: Lexicon(()))
     speller: Speller = field(default_factory=lambda: Speller.build((), ()))
     model: Model | None = None
-    embedder: Embedder | None = None
+    vectors: Vectors | None = None
 
-    def write(self, writer: Writer, document: Document) -> None:
-        """Puts a document into the index, in place of what was known of it."""
-        writer.put(
-            document.key,
-            head=head_tokens(document, self.lexicon),
-            body=body_tokens(document, self.lexicon),
-            tags=(f"kind:{document.kind}", *document.tags),
-            payload=_pack(document.tags, ranking.document(document.body), self._vector(document)),
-        )
+    def write(self, writer: Writer, documents: Sequence[Document]) -> None:
+        """Puts documents into the index, each in place of what was known of it."""
+        numbers = [-1] * len(documents)
+        if self.vectors is not None:
+            numbers = self.vectors.numbers([" ".join([*each.head[:1], each.body]) for each in documents])
+        for document, number in zip(documents, numbers, strict=True):
+            writer.put(
+                document.key,
+                head=head_tokens(document, self.lexicon),
+                body=body_tokens(document, self.lexicon),
+                tags=(f"kind:{document.kind}", *document.tags),
+                payload=_pack(document.tags, ranking.document(document.body), number),
+            )
+
+    def commit(self, writer: Writer) -> None:
+        """Makes what was written visible, and lasting."""
+        if self.vectors is not None:
+            self.vectors.sync()
+        writer.commit()
 
     def understand(self, query: str) -> Understood:
         """What a query says and probably means."""
@@ -103,38 +119,29 @@ class Engine:
         scores = np.array([hit.score for hit in hits], np.float32)
         if hits and learned:
             scores = ranking.rescore(self.model, tokens, [text for _, text, _ in stored], scores)
-        if hits and self.embedder is not None:
+        if hits and self.vectors is not None:
             scores = self._by_meaning(query, [vector for _, _, vector in stored], scores)
-        if hits and (learned or self.embedder is not None):
+        if hits and (learned or self.vectors is not None):
             # on a scale from 0 to 1, where the engine's own begins at 0 too
             scores = (scores - scores.min()) / (float(np.ptp(scores)) or 1.0)
         order = np.argsort(-scores, kind="stable")[:limit]
         return [_found(hits[at], stored[at][0], float(scores[at])) for at in order]
 
-    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]]) -> list[Hit]:
+    def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]], limit: int = CANDIDATES) -> list[Hit]:
         """The candidates by the engine's own order."""
-        return self.index.search(query_terms(self.index, tokens), limit=CANDIDATES, tags=tags)
+        return self.index.search(query_terms(self.index, tokens), limit=min(limit, CANDIDATES), tags=tags)
 
     def alike(self, text: str, *, limit: int = CANDIDATES, tags: Sequence[Sequence[str]] = ()) -> list[Found]:
         """The documents whose words and terms are most like a text's, itself among them; nothing in it is corrected."""
         text = text[:MAX_QUERY]
         tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
-        hits = self._hits(dict.fromkeys(tokens, 1.0), tags)[:limit]
+        hits = self._hits(dict.fromkeys(tokens, 1.0), tags, limit)
         return [_found(hit, _unpack(hit.payload)[0], hit.score) for hit in hits]
 
-    def _vector(self, document: Document) -> bytes:
-        if self.embedder is None:
-            return b""
-        try:
-            return packed(self.embedder([" ".join([*document.head[:1], document.body])], "passage")[0])
-        except EmbedderUnavailable as error:
-            logger.warning("没有为 %s 算出向量：%s", document.key, error)
-            return b""
-
-    def _by_meaning(self, query: str, vectors: Sequence[bytes], scores: np.ndarray) -> np.ndarray:
+    def _by_meaning(self, query: str, numbers: Sequence[int], scores: np.ndarray) -> np.ndarray:
         """The scores with the nearness of meaning to the query; as they were when there is none."""
         try:
-            near = nearness(self.embedder([query[:MAX_EMBEDDED]], "query")[0], vectors)
+            near = self.vectors.nearness(self.vectors.embedder([query[:MAX_EMBEDDED]], "query")[0], numbers)
         except EmbedderUnavailable as error:
             logger.warning("这次检索没有用向量：%s", error)
             return scores

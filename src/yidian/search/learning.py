@@ -20,6 +20,7 @@ from yidian.search.ranking import (
     Model,
     gram_keys,
     matches,
+    packed,
     pairs_of,
     saturated,
     signs,
@@ -94,7 +95,7 @@ def _corpus(texts: list[np.ndarray]) -> _Corpus:
     norm = K1 * (1 - B + B * lengths / max(mean_length, 1.0))
     contributions = counts * (K1 + 1) / (counts + norm[holders]) * np.repeat(rarity, frequency)
     return _Corpus(
-        [each.astype("<u2").tobytes() for each in texts],
+        [packed(each) for each in texts],
         lengths,
         mean_length,
         keys,

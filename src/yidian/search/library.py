@@ -1,9 +1,9 @@
 """The site's full-text index in its folder: opened, kept up with the database, built again, replaced in one step.
 
 YIDIAN_DATA/search/ holds one folder an index (a "generation") and the file `current` with the name of the one in
-use. Readers follow that file. One process at a time writes; a build goes on beside the index that serves, and every
-change that comes meanwhile is remembered until both have seen it. A crash at any moment leaves `current` pointing at
-a whole index.
+use; where an operator has vectors made, they stand in the generation's file `vectors`. Readers follow `current`. One
+process at a time writes; a build goes on beside the index that serves, and every change that comes meanwhile is
+remembered until both have seen it. A crash at any moment leaves `current` pointing at a whole index.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -33,25 +33,32 @@ from yidian.search.lexicon import Lexicon, Term
 from yidian.search.models import IndexRequest, IndexState
 from yidian.search.ranking import Model
 from yidian.search.spelling import Speller
+from yidian.search.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-# Part of every generation's name: an index of other tokens or fields is built again at the next start.
-VERSION = 1
+# Part of every generation's name: an index of other tokens, fields or rows is built again at the next start.
+VERSION = 2
 # Changes brought into the index at once: about a second of work.
 BATCH = 2_000
+# Things read at once while an index is built: 500 public forms are about 6 MB.
+READ = 500
+# The same, and changes brought in at once, where each text is encoded too: a few seconds of work.
+ENCODED = 32
 
 
-@lru_cache(maxsize=1)
-def _embedder() -> Embedder | None:
-    """What makes vectors of texts on this site, if anything; a model is read once a process."""
+def _embedder() -> tuple[Embedder | None, str]:
+    """What makes vectors of texts on this site, if anything, and its name."""
+    return _opened(settings.YIDIAN_EMBEDDER, settings.YIDIAN_EMBEDDER_KEY, settings.YIDIAN_EMBEDDER_MODEL)
+
+
+@lru_cache(maxsize=1)  # a model is read once a process
+def _opened(name: str, key: str, model: str) -> tuple[Embedder | None, str]:
     try:
-        return embedder(
-            settings.YIDIAN_EMBEDDER, key=settings.YIDIAN_EMBEDDER_KEY, model=settings.YIDIAN_EMBEDDER_MODEL
-        )
+        return embedder(name, key=key, model=model), f"{name} {model}".strip()
     except (EmbedderUnavailable, ValueError) as error:
         logger.warning("检索没有用向量：%s", error)
-        return None
+        return None, ""
 
 
 class NotReady(Exception):
@@ -114,6 +121,12 @@ class Library:
         self._read_with = read_with
         self._opened = name, self._engine(name)
 
+    def _vectors(self, name: str, earlier: Iterable[Path] = ()) -> Vectors | None:
+        made_by, called = _embedder()
+        if made_by is None:
+            return None
+        return Vectors(self.folder / name / "vectors", made_by, called, earlier)
+
     def _engine(self, name: str) -> Engine:
         folder = self.folder / name
         try:
@@ -124,7 +137,8 @@ class Library:
             speller = Speller.load(folder / "spelling")
         except (OSError, ValueError) as error:
             raise IndexDamaged("拼写统计读不了") from error
-        return Engine(backends.open_index(folder / "index", self.backend), lexicon, speller, self._model(), _embedder())
+        index = backends.open_index(folder / "index", self.backend)
+        return Engine(index, lexicon, speller, self._model(), self._vectors(name))
 
     def _model(self) -> Model | None:
         try:
@@ -154,7 +168,7 @@ class Library:
         name = self.current()
         if not name.startswith(f"{self.backend}-{VERSION}-") or (self.folder / "damaged").exists():
             return True
-        if not IndexState.objects.filter(generation=name).exists():
+        if (self.folder / name / "damaged").exists() or not IndexState.objects.filter(generation=name).exists():
             return True
         try:
             self.engine()
@@ -162,10 +176,11 @@ class Library:
             return True
         return False
 
-    def catch_up(self) -> int:
+    def catch_up(self, *, once: bool = False) -> int:
         """Brings every change that is committed into the index in use; how many there were.
 
-        Does nothing while another process is doing it, or before the first index is built.
+        With `once` as many as are made visible together, for a process that has other things to do too. Does nothing
+        while another process is doing it, or before the first index is built.
         """
         if not IndexRequest.objects.exclude(generation=self.current()).exists():
             return 0
@@ -175,7 +190,7 @@ class Library:
                 return 0
             try:
                 engine = self._engine(name)
-                return self._apply(engine, name, keep=self._is_building())
+                return self._apply(engine, name, keep=self._is_building(), once=once)
             except IndexBusy:
                 return 0
             except IndexDamaged:
@@ -183,9 +198,10 @@ class Library:
                 logger.exception("检索索引读不了，将重建")
                 return 0
 
-    def _apply(self, engine: Engine, name: str, *, keep: bool) -> int:
+    def _apply(self, engine: Engine, name: str, *, keep: bool, once: bool = False) -> int:
         done = 0
-        while requests := list(IndexRequest.objects.exclude(generation=name).order_by("pk")[:BATCH]):
+        batch = BATCH if engine.vectors is None else ENCODED
+        while requests := list(IndexRequest.objects.exclude(generation=name).order_by("pk")[:batch]):
             wanted = {(request.kind, request.object_id) for request in requests}
             engine, more = self._learn_terms(engine, name, {kind for kind, _ in wanted})
             by_kind: dict[str, set[str]] = {}
@@ -194,12 +210,10 @@ class Library:
             with engine.index.writer() as writer:
                 for kind, ids in by_kind.items():
                     found = {document.object_id: document for document in _source().documents(kind, sorted(ids))}
-                    for object_id in sorted(ids):
-                        if object_id in found:
-                            engine.write(writer, found[object_id])
-                        else:
-                            writer.remove(key_of(kind, object_id))
-                writer.commit()
+                    engine.write(writer, list(found.values()))
+                    for object_id in sorted(ids - found.keys()):
+                        writer.remove(key_of(kind, object_id))
+                engine.commit(writer)
             applied = IndexRequest.objects.filter(pk__in=[request.pk for request in requests])
             # after the commit of the index: seeing a change twice does no harm, forgetting one does
             with transaction.atomic():
@@ -209,6 +223,8 @@ class Library:
                 else:
                     applied.delete()
             done += len(requests)
+            if once:
+                break
         return done
 
     def _learn_terms(self, engine: Engine, name: str, kinds: set[str]) -> tuple[Engine, set[tuple[str, str]]]:
@@ -233,26 +249,29 @@ class Library:
     def build(self, progress: Callable = lambda things, length: things) -> int:
         """Builds the index from all that is public while the old one serves; how many documents it holds.
 
-        Waits for another build that is going on.
+        Waits for another build that is going on. Vectors of texts come from the index in use, or from a build that
+        was interrupted, where the text is the same.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / "build.lock", wait=True):
-            self._sweep()
+            self._sweep(keep="vectors")
+            earlier = sorted(self.folder.glob("*/vectors"))
             name = f"{self.backend}-{VERSION}-{secrets.token_hex(6)}"
             # nobody is between looking whether a build goes on and forgetting a change
             with _locked(self.folder / "write.lock", wait=True):
                 pass
             lexicon = Lexicon(_source().terms())
-            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon, embedder=_embedder())
+            vectors = self._vectors(name, earlier)
+            engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon, vectors=vectors)
             _replace(self.folder / name / "terms.json", _as_json(lexicon))
             count = 0
 
             def written(writer) -> Iterator[str]:
                 """Every text, put into the index on the way, so that the library is read once."""
                 nonlocal count
-                for batch in _source().every(progress):
+                for batch in _source().every(progress, READ if vectors is None else ENCODED):
+                    engine.write(writer, batch)
                     for document in batch:
-                        engine.write(writer, document)
                         yield document.title
                         yield document.body
                     count += len(batch)
@@ -260,7 +279,7 @@ class Library:
             names = [name for term in lexicon.terms.values() for name in (term.name, *term.alternate_names)]
             with engine.index.writer(backends.BUILD_MEMORY) as writer:
                 Speller.build(written(writer), names).save(self.folder / name / "spelling")
-                writer.commit()
+                engine.commit(writer)
             with _locked(self.folder / "write.lock", wait=True):
                 self._apply(engine, name, keep=False)
                 with transaction.atomic():
@@ -276,12 +295,23 @@ class Library:
         with _locked(self.folder / "build.lock") as held:
             return not held
 
-    def _sweep(self) -> None:
-        """Removes every generation but the one in use: what crashed builds left, and the one just replaced."""
+    def _sweep(self, keep: str = "") -> None:
+        """Removes every generation but the one in use: what crashed builds left, and the one just replaced.
+
+        A file that is to be kept stays alone in its folder.
+        """
         current = self.current()
         for folder in self.folder.iterdir():
-            if folder.is_dir() and folder.name != current:
+            if not folder.is_dir() or folder.name == current:
+                continue
+            if not (keep and (folder / keep).exists()):
                 shutil.rmtree(folder, ignore_errors=True)
+                continue
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path.name != keep:
+                    path.unlink(missing_ok=True)
 
 
 def library() -> Library:
@@ -295,7 +325,7 @@ def _library(folder: Path, backend: str) -> Library:
 
 
 def _source():
-    """The module that reads what is public: `documents(kind, ids)`, `every(progress)`, `terms()` of TERM_KINDS."""
+    """The module that reads what is public: `documents(kind, ids)`, `every(progress, size)`, `terms()`, TERM_KINDS."""
     return import_module(settings.YIDIAN_SEARCHED)
 
 

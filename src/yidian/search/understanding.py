@@ -58,7 +58,7 @@ _QUESTION = re.compile(r"[?？吗呢]|怎么|什么|为何|为啥|咋|如何|是
 _LATIN = re.compile("[a-z]+")
 # English words that are no syllables: who writes one of them writes English.
 _ENGLISH = {"and", "are", "do", "does", "eat", "for", "has", "have", "how", "i", "in", "is", "it", "my", "of", "on"}
-_ENGLISH |= {"pain", "the", "to", "treat", "treatment", "what", "when", "why", "with"}
+_ENGLISH |= {"http", "https", "www", "pain", "the", "to", "treat", "treatment", "what", "when", "why", "with"}
 _HAN_BEFORE = re.compile(r"[\u3400-\u9fff]+$")
 _HAN_AFTER = re.compile(r"[\u3400-\u9fff]+")
 

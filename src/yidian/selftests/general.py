@@ -165,6 +165,7 @@ def _sidecar(book: rulebook.Rulebook) -> dict:
             "heading": rule.heading,
             "message": rule.message,
             "crisis": rule.topic == "mind",
+            "guide": rule.guide,
             "sources": list(rule.sources),
         }
         for rule in book.rules.values()

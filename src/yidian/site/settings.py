@@ -232,7 +232,7 @@ YIDIAN_EMBEDDER = os.environ.get("YIDIAN_EMBEDDER", "")
 YIDIAN_EMBEDDER_KEY = os.environ.get("YIDIAN_EMBEDDER_KEY", "")
 YIDIAN_EMBEDDER_MODEL = os.environ.get("YIDIAN_EMBEDDER_MODEL", "")
 YIDIAN_UNANSWERED = _flag("YIDIAN_UNANSWERED", "on")
-YIDIAN_SEARCHED = "yidian.editorial.searchable"
+YIDIAN_SEARCHED = "yidian.site.searched"
 # what is told of each change once the index has it: `indexed(changes)`
 YIDIAN_INDEXED = "yidian.related.upkeep"
 

@@ -96,7 +96,21 @@ class SynonymGroup(Publishable):
         "同义的词",
         help_text="每行一个：俗称、病人的说法、缩写、英文名、旧称。只写意思相同的词；相近而不同的另立一组。",
     )
+    descriptions = models.TextField(
+        "病人的形容",
+        blank=True,
+        help_text="每行一个：病人怎么形容它，或一个词有几种意思时，这是其中一种。只用来猜读者要找什么，不算同义词，几组可以有同一句。",
+    )
     category = models.CharField("类别", max_length=20, choices=Category.choices, db_index=True)
+    broader = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="narrower",
+        verbose_name="更大的类",
+        help_text="读者说这个词，也可能要找它所属的病或类：大三阳的上面是乙型肝炎。",
+    )
     note = models.TextField(
         "给编辑的说明", max_length=300, blank=True, help_text="为什么算作或不算作同一个词。读者看不到。"
     )
@@ -126,6 +140,8 @@ class SynonymGroup(Publishable):
     def clean_alone(self):
         """What can be refused without a look at the other groups."""
         super().clean()
+        if self.broader_id and self.broader_id == self.pk:
+            raise ValidationError({"broader": "一组词不能在自己的上面，请选别的组，或留空。"})
         forms: dict[str, str] = {}
         for word in self.words():
             form = match_form(word)
@@ -133,8 +149,12 @@ class SynonymGroup(Publishable):
                 raise ValidationError({"alternate_names": f"“{word}”和“{forms[form]}”算同一个写法，请留下一个。"})
             forms[form] = word
 
-    def save(self, *args, **kwargs):
+    def keep_match_forms(self) -> None:
+        """What every save does, for rows that are written many at once."""
         self.matched = "\n".join(["", *map(match_form, self.words()), ""])
+
+    def save(self, *args, **kwargs):
+        self.keep_match_forms()
         super().save(*args, **kwargs)
 
     def purge_keys(self) -> list[str]:

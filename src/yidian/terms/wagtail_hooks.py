@@ -49,12 +49,19 @@ class SynonymGroupViewSet(ContentViewSet):
     model = SynonymGroup
     icon = "link"
     columns = ("category",)
-    search_fields = ["name", "alternate_names", "slug"]
+    search_fields = ["name", "alternate_names", "descriptions", "slug"]
     filterset_class = SynonymGroupFilterSet
     tabs = (
         (
             "内容",
-            [FieldPanel("name"), FieldPanel("alternate_names"), FieldPanel("category"), FieldPanel("note")],
+            [
+                FieldPanel("name"),
+                FieldPanel("alternate_names"),
+                FieldPanel("descriptions"),
+                FieldPanel("category"),
+                FieldPanel("broader"),
+                FieldPanel("note"),
+            ],
         ),
         ("网址与发布", address_panels()),
     )

@@ -6,14 +6,13 @@ excluded raises it too, so that not knowing never ends in looking after oneself.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from yidian.triage.conditions import Condition, Truth, atoms_of, holds_for_age, truth
 from yidian.triage.levels import (
-    EMERGENCY_CALL,
     SELF_CARE,
     WHEN_NOT_EXCLUDED,
     raise_level,
@@ -166,7 +165,7 @@ def assess(book: Rulebook, given: Mapping) -> Assessment:
         ),
         guide=guides[0] if guides else None,
         facts=facts,
-        hashes={"rules": book.sha256, "engine": engine_sha256()},
+        hashes={"questionnaire": questions_sha256(book), "rules": book.sha256, "engine": engine_sha256()},
     )
 
 
@@ -194,6 +193,13 @@ def _explain(rule: Rule, status: str, known: Mapping, book: Rulebook) -> dict:
         "because": because,
         "sources": list(rule.sources),
     }
+
+
+@cache
+def questions_sha256(book: Rulebook) -> str:
+    """The hash of what is asked, of whom, and in which words."""
+    asked = [[each.id, each.text, each.asked] for each in book.questions.values()]
+    return hashlib.sha256(canonical(asked).encode()).hexdigest()
 
 
 @cache
@@ -229,110 +235,3 @@ def questions_in_order(book: Rulebook) -> list[Question]:
     ordered = sorted(book.rules.values(), key=lambda rule: -urgency(rule.level))
     asked = dict.fromkeys(atom[1] for rule in ordered for atom in atoms_of(rule.when) if atom[0] == "answer")
     return [book.questions[identifier] for identifier in asked]
-
-
-def next_question(book: Rulebook, given: Mapping, *, seen: Iterable[str] = ()) -> Question | None:
-    """The question that the most urgent undecided rule needs next; None when the check is over.
-
-    `seen` are questions that were asked and answered with "unknown": they are not asked again. A rule of level
-    emergency_call that has fired ends the check: what counts now is the call.
-    """
-    facts = read_facts(given, book)
-    known = atoms(facts, book)
-    passed = set(seen)
-    undecided = []
-    for rule in sorted(book.rules.values(), key=lambda rule: -urgency(rule.level)):
-        certain, possible = truth(rule.when, known, 1)
-        if certain and rule.level == EMERGENCY_CALL:
-            return None
-        if possible and not certain:
-            undecided.append(rule)
-    for rule in undecided:
-        wanted = _open_answer(rule.when, known, passed)
-        if wanted is not None:
-            return book.questions[wanted]
-    return None
-
-
-def _open_answer(condition: Condition, known: Mapping, passed: set[str]) -> str | None:
-    """The first unanswered question of a condition that can still change whether it holds."""
-    certain, possible = truth(condition, known, 1)
-    if certain or not possible:
-        return None
-    if condition[0] == "answer":
-        return None if condition[1] in passed else condition[1]
-    for part in condition[1:]:
-        if isinstance(part, tuple):
-            found = _open_answer(part, known, passed)
-            if found is not None:
-                return found
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Counterfactual:
-    """The fewest answers that would change the level, and the level that would follow."""
-
-    changes: Mapping[str, str]
-    level: str
-
-
-def counterfactual(book: Rulebook, given: Mapping) -> Counterfactual | None:
-    """The smallest change of answers that changes the level; None when no answer can (age and sex stay as given).
-
-    Exact for raising; for lowering, where several rules may hold the level up, the union of the cheapest change of
-    each, tried against the engine.
-    """
-    facts = read_facts(given, book)
-    known = atoms(facts, book)
-    current = assess(book, facts).level
-    options: list[dict[str, str]] = []
-    for rule in book.rules.values():
-        if urgency(rule.level) > urgency(current):
-            made = _cheapest(rule.when, known, True)
-            if made is not None:
-                options.append(made)
-    lowered: dict[str, str] | None = {}
-    for rule in book.rules.values():
-        certain, possible = truth(rule.when, known, 1)
-        holds = rule.level if certain else WHEN_NOT_EXCLUDED[rule.level] if possible else None
-        if holds is not None and urgency(holds) >= urgency(current) and lowered is not None:
-            known_then = known | {("answer", question): _ANSWERED[answer] for question, answer in lowered.items()}
-            made = _cheapest(rule.when, known_then, False)
-            lowered = None if made is None else lowered | made
-    if lowered:
-        options.append(lowered)
-    best: Counterfactual | None = None
-    for changes in sorted(options, key=lambda made: (len(made), sorted(made.items()))):
-        level = assess(book, facts | {"answers": facts["answers"] | changes}).level
-        if level != current:
-            best = Counterfactual(dict(sorted(changes.items())), level)
-            break
-    return best
-
-
-def _cheapest(condition: Condition, known: Mapping, wanted: bool) -> dict[str, str] | None:
-    """The fewest answers that make a condition certainly true, or certainly false; None when answers cannot."""
-    kind = condition[0]
-    if kind == "answer":
-        if known[condition] == (_YES if wanted else _NO):
-            return {}
-        return {condition[1]: "yes" if wanted else "no"}
-    if kind == "not":
-        return _cheapest(condition[1], known, not wanted)
-    if kind in ("all", "any", "at_least"):
-        parts = condition[2:] if kind == "at_least" else condition[1:]
-        need = {"all": len(parts), "any": 1}.get(kind, condition[1])
-        if not wanted:
-            need = len(parts) - need + 1
-        made = sorted(
-            (each for part in parts if (each := _cheapest(part, known, wanted)) is not None),
-            key=lambda each: (len(each), sorted(each)),
-        )
-        if len(made) < need:
-            return None
-        together: dict[str, str] = {}
-        for each in made[:need]:
-            together |= each
-        return together
-    return {} if known[condition] == (_YES if wanted else _NO) else None

@@ -23,7 +23,7 @@ MESSAGE = (
     "呼吸困难、叫不醒、抽搐、大出血或胸口压着痛，拨打 120。"
 )
 LONGEST = 90  # characters of one stretch: the sentences that it was learned from have 47, at most 133
-# Log odds, chosen by what they bring on sentences that were not learned from (docs/decisions/0012).
+# Log odds, chosen by what they bring on sentences that were not learned from (docs/decisions/0014).
 ALONE = 1.4  # from here on a stretch counts without a rule
 AGREES = -0.6  # from here on a wide pattern counts
 SHORT = 18  # known signs, about seven characters: below, a wide pattern counts by itself

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from yidian.triage import likeness
 from yidian.triage.conditions import Condition, ConditionError, atoms_of, read_age, read_condition
-from yidian.triage.levels import LEVELS, SELF_CARE, urgency
+from yidian.triage.levels import EMERGENCY, LEVELS, SELF_CARE, urgency
 from yidian.triage.phrases import PhraseError, read_concepts, read_pattern
 
 HERE = Path(__file__).parent
@@ -38,7 +38,6 @@ _RULE_FIELDS = {
     "reviewer",
     "written",
     "reviewed",
-    "guide",
     "examples",
 }
 _REQUIRED = ("id", "when", "level", "heading", "message", "sources", "examples")
@@ -50,7 +49,7 @@ _DIALECT = {
     ord(spoken): written
     for spoken, written in zip("唔嘅咗佢冇喺嚟睇嘢瞓啲畀攰", "不的了他没在来看话睡些给累", strict=True)
 }
-_DEFAULTS = {"version": 1, "reviewer": "", "reviewed": None, "guide": None}
+_DEFAULTS = {"version": 1, "reviewer": "", "reviewed": None}
 
 
 class RuleError(ValueError):
@@ -74,7 +73,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One red flag. `when` already holds the rule's age, sex and pregnancy; `who` holds them alone."""
+    """One red flag. `when` already holds the rule's age, sex and pregnancy; `who` holds them alone.
+
+    `guide` is the address of the action guide that follows; `no_guide` says why an emergency has none.
+    """
 
     id: str
     topic: str
@@ -94,6 +96,7 @@ class Rule:
     written: str
     reviewed: str | None
     guide: str | None
+    no_guide: str
     examples: Mapping[str, tuple[str, ...]]
 
 
@@ -116,6 +119,7 @@ _ALIKE = Rule(
     written="2026-11-26",
     reviewed=None,
     guide=None,
+    no_guide="没有对上某一条规则，不知道该用哪一份指南。",
     examples={},
 )
 
@@ -146,7 +150,7 @@ def load() -> Rulebook:
 
 
 def load_folder(folder: Path) -> Rulebook:
-    """The rules of a folder with `rules/*.yaml`, `sources.yaml` and `lexicon.yaml`.
+    """The rules of a folder with `rules/*.yaml`, `sources.yaml`, `lexicon.yaml` and, where it has one, `guides.yaml`.
 
     The compiled form is used when it was made from exactly these files, which costs milliseconds; parsing YAML
     costs a hundred times that.
@@ -161,7 +165,8 @@ def load_folder(folder: Path) -> Rulebook:
 
 
 def _inputs(folder: Path) -> list[Path]:
-    return [folder / "lexicon.yaml", folder / "sources.yaml", *sorted((folder / "rules").glob("*.yaml"))]
+    more = sorted(folder.glob("guides.yaml"))
+    return [folder / "lexicon.yaml", folder / "sources.yaml", *sorted((folder / "rules").glob("*.yaml")), *more]
 
 
 def _digest(folder: Path) -> str:
@@ -179,7 +184,7 @@ def compile_folder(folder: Path) -> dict:
         concepts = read_concepts(lexicon)
     except PhraseError as error:
         raise RuleError("lexicon.yaml", "", str(error)) from error
-    topics = {path: _parse(path) for path in _inputs(folder)[2:]}
+    topics = {path: _parse(path) for path in sorted((folder / "rules").glob("*.yaml"))}
     questions: dict[str, dict] = {}
     for path, topic in topics.items():
         _only(
@@ -204,6 +209,7 @@ def compile_folder(folder: Path) -> dict:
     for identifier, question in questions.items():
         if identifier not in asked:
             raise RuleError(question["topic"], f"问题 {identifier}", "没有规则用到它。")
+    _add_guides(folder / "guides.yaml", rules)
     ordered = sorted(rules.values(), key=lambda rule: -urgency(rule["level"]))
     return {
         "sha256": _digest(folder),
@@ -213,6 +219,28 @@ def compile_folder(folder: Path) -> dict:
         "concepts": concepts,
         "hans": _hans(concepts),
     }
+
+
+def _add_guides(path: Path, rules: dict[str, dict]) -> None:
+    """Gives each rule its guide, or the reason why it has none; an emergency must have one of the two."""
+    table = _parse(path) if path.exists() else {}
+    _only(path.name, "", table, {"guides", "without"})
+    for guide, named in table.get("guides", {}).items():
+        for identifier in named:
+            if identifier not in rules:
+                raise RuleError(path.name, f"指南 {guide}", f"没有“{identifier}”这条规则。")
+            if rules[identifier]["guide"]:
+                raise RuleError(
+                    path.name, f"规则 {identifier}", f"写在两个指南下面：{rules[identifier]['guide']} 和 {guide}。"
+                )
+            rules[identifier]["guide"] = guide
+    for identifier, reason in table.get("without", {}).items():
+        if identifier not in rules or rules[identifier]["guide"] or not reason:
+            raise RuleError(path.name, f"规则 {identifier}", "without 里写没有指南的规则，并写明理由。")
+        rules[identifier]["no_guide"] = str(reason)
+    for rule in rules.values():
+        if table and urgency(rule["level"]) >= urgency(EMERGENCY) and not (rule["guide"] or rule["no_guide"]):
+            raise RuleError(path.name, f"规则 {rule['id']}", "急症要写明用哪个指南，或在 without 里写为什么没有。")
 
 
 def _hans(concepts: Mapping) -> list[str]:
@@ -361,6 +389,8 @@ def _read_rule(file: str, written, topic: dict, questions: Mapping, sources: Map
     return {
         **{name: written.get(name, value) for name, value in _DEFAULTS.items()},
         "id": written["id"],
+        "guide": None,
+        "no_guide": "",
         "topic": topic["topic"],
         "level": written["level"],
         "heading": written["heading"],

@@ -197,27 +197,50 @@ def question(page: dict, entry: dict, answers: list[dict]) -> Markup:
 
 
 def guide(page: dict, entry: dict) -> Markup:
-    steps = [
-        _without_none(
-            {
-                "@type": "HowToStep",
-                "name": step["name"],
-                "text": _text(step["html"]),
-                "timeRequired": f"PT{step['seconds']}S" if step["seconds"] else None,
-            }
-        )
-        for phase in entry["phases"]
-        for step in phase["steps"]
+    """A guide as HowTo, a section for each phase; what forbids a step stands in its text, for machines ask nothing."""
+    sections, place = [], 0
+    for number, phase in enumerate(entry["phases"], start=1):
+        steps = []
+        for step in phase["steps"]:
+            place += 1
+            if not step["withheld"]:
+                steps.append(_how_to_step(page, entry, step, place))
+        if steps:
+            section = {"@type": "HowToSection", "name": phase["label"], "position": number}
+            sections.append(section | {"url": f"{page['address']}#phase-{number}", "itemListElement": steps})
+    # only what is timed, of what is to be done at once: what takes two weeks has no duration that means anything
+    seconds = sum(step["seconds"] or 0 for phase in entry["phases"][:1] for step in phase["steps"])
+    how_to = _without_none(
+        {
+            "@type": "HowTo",
+            "@id": f"{page['address']}#howto",
+            "name": entry["name"],
+            "description": entry["description"],
+            "inLanguage": page["lang"],
+            "supply": [{"@type": "HowToSupply", "name": name} for name in entry["supplies"]],
+            "totalTime": f"PT{seconds}S" if seconds else None,
+            "step": sections,
+        }
+    )
+    return _block(page, [_web_page(page, entry, mainEntity={"@id": how_to["@id"]}), how_to])
+
+
+def _how_to_step(page: dict, entry: dict, step: dict, place: int) -> dict:
+    unless = [
+        f"{each['question']}答“是”或不确定，就不做这一步：{_text(each['instead'])}"
+        for each in entry["contraindications"]
+        if step["key"] and step["key"] in each["removes"]
     ]
-    how_to = {
-        "@type": "HowTo",
-        "@id": page["address"],
-        "name": entry["name"],
-        "description": entry["description"],
-        "inLanguage": page["lang"],
-        "step": steps,
-    }
-    return _block(page, [how_to])
+    return _without_none(
+        {
+            "@type": "HowToStep",
+            "name": step["name"],
+            "position": place,
+            "text": "\n".join([*unless, _text(step["html"])]),
+            "timeRequired": f"PT{step['seconds']}S" if step["seconds"] else None,
+            "image": step["picture"] and _absolute(page, step["picture"]["src"]),
+        }
+    )
 
 
 def physician(page: dict, physician: dict) -> Markup:

@@ -24,6 +24,7 @@ KIND_LABELS = {
     "articles": "文章",
     "questions": "问答",
     "guides": "行动指南",
+    "self-tests": "自测",
     "doctors": "医生",
     "hospitals": "医院",
     "departments": "科室",
@@ -66,7 +67,7 @@ _MORE = {
     "conditions": ("condition_kind", "broader__pk", "broader__slug", "broader__name", "broader__live"),
     "articles": (*_ABOUT, "keywords"),
     "questions": (*_ABOUT, "detail"),
-    "guides": _ABOUT,
+    "guides": (*_ABOUT, "supplies"),
 }
 _PATH = re.compile(
     r"/(conditions|articles|questions|guides|doctors|hospitals|departments|body-parts)/([a-z0-9-]{1,100})/"
@@ -164,8 +165,10 @@ def _html(rendered: dict) -> dict:
     for phase in rendered["phases"]:
         for step in phase["steps"]:
             step["html"] = Markup(step["html"])  # noqa: S704
-    for field in ("do", "dont", "stop_conditions", "contraindications"):
+    for field in ("do", "dont", "stop_conditions"):
         rendered[field] = [Markup(line) for line in rendered[field]]  # noqa: S704
+    for each in rendered["contraindications"]:
+        each["instead"] = Markup(each["instead"])  # noqa: S704
     return rendered
 
 
@@ -213,6 +216,7 @@ def entry_shape(section: str, row: dict, prefix: str, localise) -> dict:
         "author": _person(row, "author", prefix) or _elsewhere(row["origin"]),
         "reviewer": _person(row, "reviewer", prefix),
         "contents": [{"anchor": module["anchor"], "headline": module["headline"]} for module in modules],
+        "supplies": (row.get("supplies") or "").splitlines(),
         "keywords": (row.get("keywords") or "").split("\n") if row.get("keywords") else [],
     } | {key: value for key, value in rendered.items() if key not in {"version", "of", "references"}}
 

@@ -1,5 +1,6 @@
 """The search page, and what the search box suggests while a reader types."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from django.http import Http404, JsonResponse
@@ -7,10 +8,13 @@ from django.utils.translation import gettext as _
 
 from yidian.editorial import unanswered
 from yidian.publication.richtext import clean_text
-from yidian.search.ask import Answered, Result, ask
+from yidian.search.ask import Answered, Meant, Result, ask
+from yidian.search.ask import meant as terms_of
 from yidian.search.engine import CANDIDATES
 from yidian.search.find import suggest
+from yidian.search.keys import match_form
 from yidian.search.snippets import marks
+from yidian.selftests.finding import KIND as SELF_TEST
 from yidian.web import queries, red_flags
 from yidian.web.faults import read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
@@ -29,8 +33,16 @@ CHOICES = 8
 # A guess less certain than this is searched for without a word.
 SAID_ALOUD = 0.5
 LONG = 60
+# Terms offered beside what was asked, and how sure each must be: 0.35 is half of a description's characters.
+OFFERED = 3
+OFFERED_FROM = 0.35
+# A term is put before the names that begin as typed only when it was named in other words.
+SUGGESTED_FROM = 0.5
+# Typing one character says nothing yet.
+SUGGESTED_AFTER = 2
 FILTERS = {"department": "科室", "body_part": "部位", "population": "人群"}
 _KINDS = {model.section: model.kind for model in (*queries.ENTRIES.values(), *queries.PLACES.values())}
+_KINDS["self-tests"] = SELF_TEST
 _SECTIONS = {kind: section for section, kind in _KINDS.items()}
 
 
@@ -80,10 +92,11 @@ def search(request, hant: bool = False):
         q=q[:MAX_SHOWN],
         q_short=_short(q),
         answered=answered,
-        red_flags=red_flags.cards(q),
+        red_flags=red_flags.cards(q, prefix),
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
         meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],
+        offered=[{"text": name, "url": address(q=name, page="")} for name in _offered(q, answered.terms)],
         section=section,
         all_url=address(kind="", page=""),
         pagination=_pagination(answered, number, size, address) if section else None,
@@ -96,6 +109,15 @@ def _meant(q: str, answered: Answered) -> list[str]:
         return []
     sure = [rewrite.text for rewrite in answered.understood.rewrites if rewrite.weight >= SAID_ALOUD]
     return [text for text in sure if text != q][:2]
+
+
+def _offered(q: str, terms: Sequence[Meant]) -> list[str]:
+    """The standard terms that the reader may be looking for, in words that the query does not have."""
+    if len(q) > LONG:
+        return []
+    sure = [each for each in terms if each.sure >= OFFERED_FROM and each.category not in ("body_part", "population")]
+    form = match_form(q)
+    return [each.name for each in sure if match_form(each.name) not in form][:OFFERED]
 
 
 def _short(q: str) -> str:
@@ -127,6 +149,8 @@ def _groups(answered: Answered, prefix: str, section: str, address) -> list[dict
 def _shown(item: Result, details: dict, words: tuple[str, ...], prefix: str) -> dict:
     document = item.document
     snippet = item.snippet or queries.shortened(document.body)
+    if document.kind == SELF_TEST:  # its other lines are words to find it by
+        snippet = document.body.partition("\n")[0]
     return {
         "name": queries.highlight(document.title, marks(document.title, words)),
         "url": prefix + document.url,
@@ -169,10 +193,13 @@ def _pagination(answered: Answered, number: int, size: int, address) -> dict | N
 
 @read_only
 def suggestions(request, hant: bool = False):
-    """What a reader may be about to type: `{"suggestions": [{"name", "also", "url", "kind"}]}`; at most 10 queries."""
+    """What a reader may be about to type: `{"suggestions": [{"name", "also", "url", "kind"}]}`; at most 10 queries.
+
+    First the standard term for what is typed in other words, to search for; then pages.
+    """
     prefix = HANT_PREFIX if hant else ""
     q = clean_text(request.GET.get("q", ""))[:100].strip()
-    found = [
+    pages = [
         {
             "name": name.title,
             "also": name.name or "",
@@ -182,8 +209,20 @@ def suggestions(request, hant: bool = False):
         for name in (suggest(q, limit=SUGGESTIONS) if q else [])
         if name.kind in _SECTIONS
     ]
+    shown = {page["name"] for page in pages}
+    found = [term for term in _suggested_terms(q, prefix) if term["name"] not in shown] + pages
     if hant:
         found = [{key: to_hant(value) if key != "url" else value for key, value in each.items()} for each in found]
-    response = JsonResponse({"suggestions": found}, json_dumps_params={"ensure_ascii": False})
+    response = JsonResponse({"suggestions": found[:SUGGESTIONS]}, json_dumps_params={"ensure_ascii": False})
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _suggested_terms(q: str, prefix: str) -> list[dict]:
+    if len(q) < SUGGESTED_AFTER:
+        return []
+    sure = [each for each in terms_of(q) if each.sure >= SUGGESTED_FROM]
+    return [
+        {"name": name, "also": "", "url": f"{prefix}/search?{urlencode({'q': name})}", "kind": _("标准叫法")}
+        for name in _offered(q, sure)[:1]
+    ]

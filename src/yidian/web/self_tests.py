@@ -5,30 +5,28 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
+from html.parser import HTMLParser
 
 from django.http import Http404, HttpResponse
+from django.template import engines
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from markupsafe import Markup
 
 from yidian.encyclopedia.models import ActionGuide, Condition
-from yidian.questionnaire.scoring import (
-    LEVELS,
-    NUMERIC,
-    UNSURE,
-    Asked,
-    answer_text,
-    outcome,
-    screens,
-    smallest_change,
-)
-from yidian.selftests.library import KINDS, SelfTest, self_tests
-from yidian.web import jsonld, queries
+from yidian.questionnaire.change import smallest_change
+from yidian.questionnaire.hashes import DECIDES
+from yidian.questionnaire.result import kept
+from yidian.questionnaire.scoring import LEVELS, NUMERIC, UNSURE, Asked, answer_text, outcome, screens
+from yidian.selftests.checking import KINDS
+from yidian.selftests.library import SelfTest, self_tests
+from yidian.web import guides, jsonld, queries
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
 
-LABEL = "自测"
+LABEL = queries.KIND_LABELS["self-tests"]
 LEVEL_WORDS = {
     "emergency_call": "立即拨打 120",
     "emergency": "立即去急诊",
@@ -40,6 +38,8 @@ LEVEL_WORDS = {
 STOPPING = {"emergency", "emergency_call"}
 # Of what could not be excluded the most urgent are shown: a reader who is sure of nothing would get two hundred.
 MAX_OPEN = 12
+# Of 64 digits as many as people can compare; a kept data file has them all.
+SHOWN_OF_A_HASH = 12
 _READ = {
     "text": "",
     "abstract": "只读到摘要",
@@ -66,13 +66,21 @@ WORDS = {
     "unanswered": "没有答",
     "result": "看结果",
     "again": "重新做一遍",
-    "print": "打印这个结果",
+    "print": "打印",
+    "copy": "复制文字",
+    "copied": "复制好了，可以粘贴给医生。",
+    "save_text": "存成文字",
+    "save_data": "存成数据（FHIR）",
+    "keep_title": "留下这个结果",
+    "keep_text": "您的答案没有保存，关掉这一页就没有了。想给医生看，可以打印、复制，或者存在自己的设备上；"
+    "给不给、给谁，由您定。",
     "chosen": "已选",
     "result_title": "结果",
     "stopped": "先停在这里",
     "stopped_text": "您的回答里有要紧的情况，后面的题先不用答了。请先做下面这件事。",
     "stopped_wrong": "如果是点错了，可以改这一题的答案。",
     "because": "因为您答了：",
+    "rests_on": "依据的出处：",
     "open_title": "还没有排除的情况",
     "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
     "open_if": "如果有，{level}。",
@@ -83,14 +91,26 @@ WORDS = {
     "how_title": "怎么算出来的",
     "answers_title": "您的每一题答案",
     "points": "{n} 分",
+    # the engine's own words, for the browser in 繁體
+    "falls_in": "属于",
+    "counts": "计",
     "change_title": "差一点会怎样",
     "change_if": "如果",
     "change_text": "“{question}”答“{to}”",
     "change_and": "，并且",
     "change_then": "，结果会变成：{result}。",
     "change_other": "另一档",
-    "screening": "筛查不是诊断。拿不准就问医生。",
-    "kept": "您的答案没有保存，关掉这一页就没有了。想留下来，可以打印。",
+    "at_least": "至少是：{name}",
+    "change_at_least": "至少{name}",
+    "not_banded": "还不能定是哪一档",
+    "may_be_higher": "还有题没有答，分数可能更高：最高可能到“{name}”（{range}）。",
+    "whatever": "还有题没有答，不过怎么答都在这一档。",
+    "screening": "筛查不是诊断，没有发现什么也不说明没有病。症状加重、有新的不舒服，或者您放心不下，就去看医生；"
+    "情况危急，拨打 120。",
+    "basis": "{date} 做的。这次结果依据：问卷 {questionnaire}，规则 {rules}，程序 {engine}。"
+    "凭这几个编号和数据文件可以重算。",
+    "guide": "一步步怎么做：{name}",
+    "guide_mine": "照我的回答，一步步怎么做：{name}",
     "call_120": "拨打 120",
     "call_12356": "拨打心理援助 12356",
     "choose": "请选一个，或者点“先跳过这一题”。",
@@ -213,10 +233,29 @@ def _answer_rows(test: SelfTest, enabled: list[str], answers: dict) -> list[dict
 
 
 def _fired(test: SelfTest, found: dict) -> list[dict]:
-    """The red flags that fired, the most urgent first."""
-    crisis = {rule["id"] for rule in test.sidecar.get("red_flags", ()) if rule.get("crisis")}
+    """The red flags that fired, the most urgent first, each with the numbers of its sources in the page's list."""
+    rules = {rule["id"]: rule for rule in test.sidecar.get("red_flags", ())}
     fired = sorted(found["red_flags"], key=lambda rule: -LEVELS.index(rule["level"]))
-    return [rule | {"crisis": rule["id"] in crisis} for rule in fired]
+    return [
+        rule | {"crisis": bool(rules[rule["id"]].get("crisis")), "sources": _numbers(test, rules[rule["id"]])}
+        for rule in fired
+    ]
+
+
+def _numbers(test: SelfTest, rule: Mapping) -> list[int]:
+    names = [source["id"] for source in test.sidecar["sources"]]
+    return [names.index(name) + 1 for name in rule["sources"]]
+
+
+def _open_band(scale: Mapping, first: str, last: str) -> dict:
+    """Where a score may fall of which a part is missing, as a band is shown."""
+    low, high = (next(row for row in scale["table"] if row["code"] == code) for code in (first, last))
+    if low is high:
+        return low | {"label": scale["label"], "text": WORDS["whatever"] + low["text"]}
+    text = WORDS["may_be_higher"].format(**high)
+    if low is scale["table"][0]:
+        return {"name": WORDS["not_banded"], "label": scale["label"], "range": "", "text": text}
+    return low | {"label": scale["label"], "name": WORDS["at_least"].format(**low), "text": text + low["text"]}
 
 
 def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
@@ -227,6 +266,7 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         next(row for row in scales[code]["table"] if row["code"] == band) | {"label": scales[code]["label"]}
         for code, band in found["bands"].items()
     ]
+    bands += [_open_band(scales[code], *ends) for code, ends in found["bands_between"].items()]
     fired = _fired(test, found)
     open_rules = sorted(found["not_excluded"], key=lambda rule: -LEVELS.index(rule["level"]))
     if stopped:
@@ -235,7 +275,8 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
     if change:
         row = next((row for scale in scales.values() for row in scale["table"] if row["code"] == change["band"]), None)
         named = LEVEL_WORDS.get(change["level"], "") if change["level"] != found["level"] else ""
-        change["result"] = named or (row["name"] if row else WORDS["change_other"])
+        name = row["name"] if row else WORDS["change_other"]
+        change["result"] = named or (WORDS["change_at_least"].format(name=name) if change["at_least"] else name)
     return {
         "stopped": stopped,
         "asks_flags": bool(test.sidecar.get("red_flags")),
@@ -245,13 +286,45 @@ def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
         "open_more": max(0, len(open_rules) - MAX_OPEN),
         "level": found["level"],
         "level_words": LEVEL_WORDS.get(found["level"] or "", ""),
+        "basis": WORDS["basis"].format(
+            date=timezone.localdate().isoformat(),
+            **{name: digest[:SHOWN_OF_A_HASH] for name, digest in test.form.hashes.items()},
+        ),
         "explanation": [] if stopped else found["explanation"],
         "change": change,
         "rows": _answer_rows(test, found["enabled"], answers),
     }
 
 
-def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
+def _following(test: SelfTest, prefix: str) -> dict[str, dict]:
+    """The public guides that the test's results lead to, by slug: name, address, and what they ask that it asked."""
+    slugs = {rule.get("guide") for rule in test.sidecar.get("red_flags", ())} | {test.sidecar.get("guide")}
+    fields = ("slug", "name", "description", "contraindications")
+    found = ActionGuide.objects.public().filter(slug__in=slugs - {None}).only(*fields) if slugs != {None} else ()
+    return {
+        guide.slug: {
+            "name": guide.name,
+            "description": guide.description,
+            "url": prefix + guide.get_absolute_url(),
+            "asked": {
+                block.value["key"]: link_ids
+                for block in guide.contraindications
+                if (link_ids := guides.asked_by(block.value, test.slug))
+            },
+        }
+        for guide in found
+    }
+
+
+def _follows(test: SelfTest, guide: dict | None, answers: Mapping[str, str]) -> dict | None:
+    """How a result leads to a guide: with the answers, where they say something that the guide asks."""
+    if guide is None:
+        return None
+    carried = guides.carried(guide["asked"], answers)
+    return {"name": guide["name"], "url": guide["url"], "test": test.slug if carried else ""}
+
+
+def _about(test: SelfTest, prefix: str, guide: dict | None) -> dict:
     """What stands below the questions: what it is not, how sure, whose, what next; no guide where a red flag fired."""
     sidecar = test.sidecar
     sources = [
@@ -259,7 +332,6 @@ def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
         | {key: source.get(key) for key in ("title", "publisher", "date", "doi", "pmid", "url", "document_number")}
         for number, source in enumerate(sidecar["sources"], start=1)
     ]
-    guide = ActionGuide.objects.public().filter(slug=sidecar["guide"]) if "guide" in sidecar else []
     conditions = Condition.objects.filter(slug__in=sidecar.get("about", ()))
     following = self_tests().get(sidecar.get("next", ""))
     return {
@@ -277,22 +349,48 @@ def _about(test: SelfTest, prefix: str, *, urgent: bool) -> dict:
         "copyright": test.form.questionnaire["copyright"],
         "sources": sources,
         "crisis": sidecar.get("crisis", False),
-        "guides": queries.rows("guides", guide, prefix, 1) if "guide" in sidecar and not urgent else [],
+        "guides": [guide] if guide else [],
         "conditions": queries.names("conditions", conditions, prefix) if sidecar.get("about") else [],
         "next": row(following, prefix) if following else None,
     }
 
 
-def definition(test: SelfTest, *, hant: bool) -> Markup:
+def _shared(items: list, shared: dict[str, list]) -> list[dict]:
+    """Items with the place in `shared` of what many of them have alike: 180 kB of the general check are then 100."""
+    made = []
+    for item in items:
+        places = {}
+        for key, values in shared.items():
+            if key in item:
+                if item[key] not in values:
+                    values.append(item[key])
+                places[key] = values.index(item[key])
+        made.append(item | places | ({"item": _shared(item["item"], shared)} if "item" in item else {}))
+    return made
+
+
+def definition(test: SelfTest, following: dict[str, dict], *, hant: bool) -> Markup:
     """The questionnaire, the sidecar and the words, as the browser's engine reads them from the page."""
-    kept = ("kind", "instructions", "scores", "bands", "red_flags", "otherwise", "fixed")
+    sidecar = {key: test.sidecar[key] for key in DECIDES if key in test.sidecar}
+    said = ("id", "when", "level", "heading", "message", "unknown", "crisis", "guide")
+    sidecar["red_flags"] = [
+        {key: rule[key] for key in said if rule.get(key)} | {"sources": _numbers(test, rule)}
+        for rule in sidecar["red_flags"]
+    ]
+    shared: dict[str, list] = {"answerOption": [], "enableWhen": []}
     document = {
-        "questionnaire": test.form.questionnaire,
-        "sidecar": {key: test.sidecar[key] for key in kept if key in test.sidecar},
+        "questionnaire": dict(test.form.questionnaire) | {"item": _shared(test.form.questionnaire["item"], shared)},
+        "shared": shared,
+        "sidecar": sidecar,
+        "hashes": test.form.hashes,
+        "guides": following,
+        "guide": test.sidecar.get("guide"),
         "words": WORDS,
         "levels": LEVEL_WORDS,
         "stopping": sorted(STOPPING),
         "maxOpen": MAX_OPEN,
+        "hashShown": SHOWN_OF_A_HASH,
+        "hant": hant,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=float)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -313,15 +411,22 @@ def _shown(test: SelfTest, hant: bool, tags: list[str] | None, status: int = 200
     else:
         page["jsonld"] = jsonld.page(page)
     shown = {"stage": "intro", "question": None, "result": None, "rows": [], "fired": [], "answers": {}} | stage
+    following = _following(test, prefix) if shown["stage"] in {"intro", "result"} or shown["fired"] else {}
+    of_rules = {rule["id"]: rule.get("guide") for rule in test.sidecar.get("red_flags", ())}
+    result = shown["result"] or {"fired": []}
+    for rule in [*shown["fired"], *result["fired"]]:
+        rule["follows"] = _follows(test, following.get(of_rules[rule["id"]]), shown["answers"])
+    if shown["result"] and not result["fired"]:
+        result["follows"] = _follows(test, following.get(test.sidecar.get("guide")), shown["answers"])
     return render(
         "self_test.html",
         page,
         tags,
         status=status,
-        test=_about(test, prefix, urgent=bool(shown["result"] and shown["result"]["fired"])),
+        test=_about(test, prefix, None if result["fired"] else following.get(test.sidecar.get("guide"))),
         words=WORDS,
         # a step that was posted comes from a browser without scripts
-        definition=definition(test, hant=hant) if tags else None,
+        definition=definition(test, following, hant=hant) if tags else None,
         **shown,
     )
 
@@ -374,8 +479,10 @@ def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
             return ask(place, typed=given.get(f"a.{here}", "")[:20], fault=fault)
     found = outcome(test.form, answers)
     held = {key: str(value[0]) for key, value in answers.items()}
-    if any(rule["level"] in STOPPING for rule in found["red_flags"]):
+    if any(rule["level"] in STOPPING for rule in found["red_flags"]) and go not in SAVED:
         return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=True), answers=held)
+    if go in SAVED:
+        return _saved(test, answers, go, hant)
     if place is not None and go in {"next", "skip", "unsure"}:
         after = (_place_of(test, here, answers) or 0) + 1
         if after < len(screens(test.form, answers)):
@@ -384,6 +491,66 @@ def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
         return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=False), answers=held)
     rows, fired = _answer_rows(test, found["enabled"], answers), _fired(test, found)
     return _shown(test, hant, None, stage="review", rows=rows, fired=fired, answers=held)
+
+
+# ---- what the reader takes along ----
+
+SAVED = {"save-text": ("txt", "text/plain"), "save-data": ("json", "application/fhir+json")}
+
+
+def _saved(test: SelfTest, answers: dict, go: str, hant: bool) -> HttpResponse:
+    """The result as a file for the reader's own device, made for this answer and kept nowhere."""
+    suffix, media_type = SAVED[go]
+    if go == "save-text":
+        stopped = any(rule["level"] in STOPPING for rule in outcome(test.form, answers)["red_flags"])
+        component = engines["jinja2"].env.get_template("test-result/test-result.html").module
+        text = page_text(test.title, component.test_result(_result(test, answers, stopped), WORDS))
+    else:
+        authored = timezone.now().isoformat(timespec="seconds")
+        text = json.dumps(kept(test.form, answers, authored=authored, words=not hant), ensure_ascii=False, indent=2)
+    name = f"{test.slug}-{timezone.localdate().isoformat()}.{suffix}"
+    response = HttpResponse(to_hant(text) if hant else text, content_type=f"{media_type}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+class _Lines(HTMLParser):
+    """The headings, paragraphs and list items of a result as lines; without buttons and what is not printed."""
+
+    _BLOCKS = {"h1": "", "h2": "\n", "p": "", "li": "- "}
+    _VOID = {"input", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.lines: list[list[str]] = []
+        self._left_out = 0
+
+    def handle_starttag(self, tag, attrs):
+        if tag in self._VOID:
+            return
+        if self._left_out or tag == "button" or "no-print" in (dict(attrs).get("class") or "").split():
+            self._left_out += 1
+        elif tag in self._BLOCKS:
+            self.lines.append([self._BLOCKS[tag]])
+        elif self.lines:
+            self.lines[-1].append(" ")
+
+    def handle_endtag(self, tag):
+        if self._left_out and tag not in self._VOID:
+            self._left_out -= 1
+
+    def handle_data(self, data):
+        if self.lines and not self._left_out:
+            self.lines[-1].append(data)
+
+
+def page_text(title: str, html: str) -> str:
+    """A result page as plain text; the browser makes the same from the same markup."""
+    parser = _Lines()
+    parser.feed(html)
+    lines = (mark + " ".join("".join(words).split()) for mark, *words in parser.lines)
+    return "\n".join([title, *lines, ""])
 
 
 def _take(test: SelfTest, given: Mapping, go: str, group: bool, link_ids: list[str], answers: dict) -> str:

@@ -5,12 +5,14 @@ from django.urls import path, re_path
 from yidian.web import assets, feeds, searching, self_tests, sitemaps, views
 
 _SLUG = r"(?P<slug>[a-z0-9][a-z0-9-]{0,99})"
-_ENTRIES = r"(?P<section>conditions|articles|questions|guides)"
+_ENTRIES = r"(?P<section>conditions|articles|questions)"
 _LISTS = r"(?P<section>conditions|articles|questions|guides|doctors|hospitals|departments|body-parts|populations)"
 
 # every page that stands in both scripts
 localised = [
     # first, because most requests are for them and addresses are tried in order
+    re_path(rf"^guides/{_SLUG}/$", views.guide),
+    re_path(rf"^guides/{_SLUG}/handout/$", views.guide_handout),
     re_path(rf"^{_ENTRIES}/{_SLUG}/$", views.entry),
     path("", views.home),
     re_path(rf"^{_LISTS}/$", views.listing),
@@ -67,6 +69,7 @@ once = [
     path("sitemap.xml", sitemaps.index),
     re_path(r"^sitemaps/(?P<section>[a-z-]+)-(?P<number>\d{1,6})\.xml$", sitemaps.section),
     re_path(r"^feeds/(?P<section>all|conditions|articles|questions|guides|corrections)\.atom$", feeds.feed),
+    re_path(rf"^guides/{_SLUG}/plandefinition\.json$", views.guide_plan),
     re_path(r"^assets/(?P<name>[a-z.0-9_-]{1,60})$", assets.asset),
     path("debug/components/", views.gallery),
 ]

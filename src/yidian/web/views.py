@@ -1,5 +1,6 @@
 """Public pages: each view parses, reads and renders."""
 
+import json
 from functools import partial
 
 import segno
@@ -22,9 +23,10 @@ from yidian.related.reading import further_reading, question_cards
 from yidian.selftests.library import about as self_tests_about
 from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
-from yidian.web import jsonld, queries, red_flags, self_tests
+from yidian.web import guides, jsonld, queries, red_flags, self_tests
 from yidian.web.faults import fault_page, read_only
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
+from yidian.web.plan_definition import plan_definition
 
 # Conditions up to this many are listed A-Z on one page; beyond it each letter has a page of its own.
 ALL_LETTERS_ON_ONE_PAGE = 300
@@ -126,6 +128,8 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         answers = queries.answers_to(row["pk"], entry["answers"], prefix) or []
     tags += [f"doctor:{answer['author_slug']}" for answer in answers if answer["author_slug"]]
     condition_id = about["pk"] if about else None
+    fired = red_flags.cards(f"{row['name']}。{row['detail']}", prefix)
+    tags += ["list:guides"] if fired else []  # a card names the guide that follows, once there is one
     page["jsonld"] = jsonld.question(page, entry, answers)
     return render(
         "question.html",
@@ -133,29 +137,33 @@ def question_page(section: str, slug: str, hant: bool, row: dict | None = None) 
         tags,
         entry=entry,
         answers=answers,
-        red_flags=red_flags.cards(f"{row['name']}。{row['detail']}"),
+        red_flags=fired,
         condition=about,
         guides=queries.beside(condition_id, prefix)["guides"],
         related=_further_reading("question", row["pk"], condition_id, prefix, tags),
     )
 
 
-def guide_page(section: str, slug: str, hant: bool, row: dict | None = None) -> HttpResponse:
-    """3 or 4 queries: the guide with its condition, articles about it, further reading."""
+def guide_page(section: str, slug: str, hant: bool, row: dict | None = None, given=None) -> HttpResponse:
+    """3 or 4 queries: the guide with its condition, articles about it, further reading.
+
+    `given` is a form in which the reader answered what the guide asks: the page then shows the steps that are left,
+    and no cache keeps it.
+    """
     prefix = HANT_PREFIX if hant else ""
     row, entry, about, page, tags = _entry_page(section, slug, hant, row)
     condition_id = about["pk"] if about else None
-    page["jsonld"] = jsonld.guide(page, entry)
+    if given is None:
+        page["jsonld"] = jsonld.guide(page, entry)
+    else:
+        page |= {"robots": "noindex", "beacon": False}
+        entry = guides.fitted(entry, guides.read_answers(entry, given))
     return render(
         "guide.html",
         page,
-        tags,
+        tags if given is None else None,
         entry=entry,
-        phases=entry["phases"],
-        do=entry["do"],
-        dont=entry["dont"],
-        stop_conditions=entry["stop_conditions"],
-        contraindications=entry["contraindications"],
+        words=guides.WORDS,
         condition=about,
         also=queries.beside(condition_id, prefix)["articles"],
         related=_further_reading("guide", row["pk"], condition_id, prefix, tags),
@@ -175,14 +183,68 @@ def entry(request, section: str, slug: str, hant: bool = False):
     return ENTRY_PAGES[section](section, slug, hant)
 
 
+@csrf_exempt  # carries no authority and changes nothing; what other sites send is refused
+def guide(request, slug: str, hant: bool = False):
+    """A guide; POST: what is left of it after what the form says, kept nowhere."""
+    return _fitted_to_reader(request, guide_page, "guides", slug, hant)
+
+
 @read_only
 def handout(request, section: str, slug: str, hant: bool = False):
+    return handout_page(section, slug, hant)
+
+
+@csrf_exempt  # as above
+def guide_handout(request, slug: str, hant: bool = False):
+    """A guide's one page; POST: what is left of it after what the form says, kept nowhere."""
+    return _fitted_to_reader(request, handout_page, "guides", slug, hant)
+
+
+def _fitted_to_reader(request, make_page, section: str, slug: str, hant: bool):
+    if request.method in {"GET", "HEAD"}:
+        return make_page(section, slug, hant)
+    if request.method != "POST":
+        return fault_page(request, 405)
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        return fault_page(request, 403)
+    return make_page(section, slug, hant, given=request.POST)
+
+
+def handout_page(section: str, slug: str, hant: bool, given=None) -> HttpResponse:
     """One A4 page to take along, with a QR code to the current version."""
     _row, entry, _about, page, tags = _entry_page(section, slug, hant)
     page |= {"beacon": False, "robots": "noindex"}
+    if given is not None:
+        entry = guides.fitted(entry, guides.read_answers(entry, given))
     target = page["address"]
     drawn = segno.make(target, error="m").svg_inline(scale=3, border=2, omitsize=True, svgclass="qr", lineclass=None)
-    return render("handout.html", page, tags, entry=entry, qr=Markup(drawn), target=target)  # noqa: S704
+    return render(
+        "handout.html",
+        page,
+        tags if given is None else None,
+        entry=entry,
+        words=guides.WORDS,
+        qr=Markup(drawn),  # noqa: S704
+        target=target,
+    )
+
+
+def plan_of_guide(slug: str) -> tuple[dict, list[str]]:
+    """A public guide as a FHIR PlanDefinition, and the tags of what it shows; Http404 when there is none."""
+    row, entry, _about, page, tags = _entry_page("guides", slug, hant=False)
+    identifier = ActionGuide.objects.filter(pk=row["pk"]).values_list("identifier", flat=True)[0]
+    return plan_definition(page, entry, row["slug"], str(identifier)), tags
+
+
+@read_only
+def guide_plan(request, slug: str):
+    """The guide for other systems."""
+    plan, tags = plan_of_guide(slug)
+    response = HttpResponse(
+        json.dumps(plan, ensure_ascii=False, indent=2), content_type="application/fhir+json; charset=utf-8"
+    )
+    response["X-Page-Tags"] = " ".join(tags)
+    return response
 
 
 def _place(model, slug: str):
@@ -554,8 +616,6 @@ def report(request, hant: bool = False):
 @read_only
 def gallery(request):
     """Every component with its examples, for those who build pages."""
-    import json
-
     from yidian.web.jinja import COMPONENTS
 
     environment = engines["jinja2"].env

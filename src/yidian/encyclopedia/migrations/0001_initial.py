@@ -126,9 +126,15 @@ class Migration(migrations.Migration):
                 ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
                 ("rendered", models.JSONField(blank=True, editable=False, null=True)),
                 (
+                    "supplies",
+                    models.TextField(
+                        blank=True, help_text="每行一样，例如：毛巾。读者先拿好再开始。", verbose_name="要用到什么"
+                    ),
+                ),
+                (
                     "phases",
                     wagtail.fields.StreamField(
-                        [("phase", 11)],
+                        [("phase", 14)],
                         blank=True,
                         block_lookup={
                             0: (
@@ -145,40 +151,69 @@ class Migration(migrations.Migration):
                                 },
                             ),
                             1: ("wagtail.blocks.CharBlock", (), {"label": "小标题", "max_length": 100}),
-                            2: ("wagtail.blocks.CharBlock", (), {"label": "做什么", "max_length": 100}),
-                            3: ("yidian.editorial.blocks.TextBlock", (), {"required": False}),
-                            4: (
+                            2: (
+                                "yidian.editorial.blocks.KeyBlock",
+                                (),
+                                {
+                                    "help_text": "“先回答几个问题”用它说去掉哪一步，例如 lashen。定了就不要改。",
+                                    "label": "编号",
+                                    "required": False,
+                                },
+                            ),
+                            3: ("wagtail.blocks.CharBlock", (), {"label": "做什么", "max_length": 100}),
+                            4: ("yidian.editorial.blocks.TextBlock", (), {"required": False}),
+                            5: ("wagtail.snippets.blocks.SnippetChooserBlock", ("evidence.Claim",), {"label": "主张"}),
+                            6: (
+                                "wagtail.blocks.ListBlock",
+                                (5,),
+                                {
+                                    "default": [],
+                                    "help_text": "这一步靠它们成立。证据反对或不支持的主张不能放；劝人不要做的，在文字里引用出处。",
+                                    "label": "依据的主张",
+                                },
+                            ),
+                            7: (
                                 "wagtail.blocks.IntegerBlock",
                                 (),
                                 {"label": "计时（秒）", "max_value": 3600, "min_value": 1, "required": False},
                             ),
-                            5: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片"}),
-                            6: (
+                            8: ("wagtail.images.blocks.ImageChooserBlock", (), {"label": "图片", "required": False}),
+                            9: (
                                 "wagtail.blocks.CharBlock",
                                 (),
                                 {
-                                    "help_text": "看不见图的人会听到这句话：说清楚图里有什么。",
+                                    "help_text": "有图就要写。看不见图的人会听到这句话：说清楚图里有什么。",
                                     "label": "替代文字",
                                     "max_length": 300,
+                                    "required": False,
                                 },
                             ),
-                            7: (
+                            10: (
                                 "wagtail.blocks.CharBlock",
                                 (),
                                 {"label": "图注", "max_length": 200, "required": False},
                             ),
-                            8: (
+                            11: (
                                 "wagtail.blocks.StructBlock",
-                                [[("image", 5), ("alt", 6), ("caption", 7)]],
+                                [[("image", 8), ("alt", 9), ("caption", 10)]],
                                 {"required": False},
                             ),
-                            9: (
+                            12: (
                                 "wagtail.blocks.StructBlock",
-                                [[("name", 2), ("text", 3), ("seconds", 4), ("picture", 8)]],
+                                [
+                                    [
+                                        ("key", 2),
+                                        ("name", 3),
+                                        ("text", 4),
+                                        ("claims", 6),
+                                        ("seconds", 7),
+                                        ("picture", 11),
+                                    ]
+                                ],
                                 {},
                             ),
-                            10: ("wagtail.blocks.ListBlock", (9,), {"label": "步骤", "min_num": 1}),
-                            11: ("wagtail.blocks.StructBlock", [[("phase", 0), ("headline", 1), ("steps", 10)]], {}),
+                            13: ("wagtail.blocks.ListBlock", (12,), {"label": "步骤", "min_num": 1}),
+                            14: ("wagtail.blocks.StructBlock", [[("phase", 0), ("headline", 1), ("steps", 13)]], {}),
                         },
                         verbose_name="步骤",
                     ),
@@ -205,10 +240,53 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "contraindications",
-                    models.TextField(
+                    wagtail.fields.StreamField(
+                        [("contraindication", 7)],
                         blank=True,
-                        help_text="每行一条，可以引用出处：[^出处的网址拼音]。",
-                        verbose_name="哪些人不要这样做",
+                        block_lookup={
+                            0: (
+                                "yidian.editorial.blocks.KeyBlock",
+                                (),
+                                {"help_text": "例如 huafalin。定了就不要改。", "label": "编号"},
+                            ),
+                            1: (
+                                "wagtail.blocks.CharBlock",
+                                (),
+                                {
+                                    "help_text": "能答“是”的一句话，例如“您正在吃华法林吗？”。答“不确定”按“是”算。",
+                                    "label": "问读者什么",
+                                    "max_length": 100,
+                                },
+                            ),
+                            2: ("yidian.editorial.blocks.KeyBlock", (), {"label": "步骤的编号"}),
+                            3: ("wagtail.blocks.ListBlock", (2,), {"label": "去掉哪些步骤", "min_num": 1}),
+                            4: (
+                                "yidian.editorial.blocks.CitingCharBlock",
+                                (),
+                                {
+                                    "help_text": "不要做什么，改做什么。要引用出处：[^出处的网址拼音]。",
+                                    "label": "改成告诉读者什么",
+                                    "max_length": 200,
+                                },
+                            ),
+                            5: ("wagtail.blocks.CharBlock", (), {"label": "自测的一题", "max_length": 140}),
+                            6: (
+                                "wagtail.blocks.ListBlock",
+                                (5,),
+                                {
+                                    "default": [],
+                                    "help_text": "写成 自测/题号，例如 yejian-tuichoujin/one-leg-swollen。那一题答“是”就是这里答“是”。",
+                                    "label": "哪些自测的题已经问过",
+                                },
+                            ),
+                            7: (
+                                "wagtail.blocks.StructBlock",
+                                [[("key", 0), ("question", 1), ("removes", 3), ("instead", 4), ("answered_by", 6)]],
+                                {},
+                            ),
+                        },
+                        help_text="哪些人不要做哪几步。读者答“是”或“不确定”，那几步就不显示。",
+                        verbose_name="先回答几个问题",
                     ),
                 ),
             ],

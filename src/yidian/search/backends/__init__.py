@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 FIELDS = ("head", "body")
 NAMES = ("tantivy",)
@@ -34,8 +34,7 @@ class Term:
     weight: float = 1.0
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """A document that answers: its key, the engine's score (BM25), and the bytes that were stored with it."""
 
     key: str

@@ -1,5 +1,14 @@
-"""The embedded engine: tantivy (https://github.com/quickwit-oss/tantivy) over files in one folder."""
+"""The embedded engine: tantivy (https://github.com/quickwit-oss/tantivy) over files in one folder.
 
+What is stored with a document stands in a file of our own beside tantivy's, one row behind the other, and tantivy
+knows its place as a number. Its own store is read in compressed blocks of 16 KB, one for almost each of 200 candidates:
+2.0 ms of CPU a query at 200,000 documents where this takes 0.4.
+"""
+
+import mmap
+import os
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +20,9 @@ from yidian.search.backends import Hit, IndexBusy, IndexDamaged, Term
 # One indexing thread: two gain nothing on two cores that also serve readers, and take twice the memory.
 THREADS = 1
 SMALL_CHANGE = 15_000_000  # bytes; tantivy's least for one thread
+# Each row: the checksum and the length of what follows, the key, a zero, the payload.
+ROWS = "rows"
+_ROW = struct.Struct("<II")
 _SEPARATOR = b"\x00"
 
 
@@ -20,13 +32,14 @@ def _schema() -> tantivy.Schema:
     for field in ("head", "body"):
         builder.add_text_field(field, stored=False, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("tags", stored=False, tokenizer_name="whitespace", index_option="basic")
-    builder.add_bytes_field("payload", stored=True)
+    builder.add_integer_field("row", fast=True)
     return builder.build()
 
 
 def create(folder: Path) -> "_Index":
     """A new, empty index in a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ROWS).touch()
     return _Index(folder, tantivy.Index(_schema(), str(folder), reuse=False))
 
 
@@ -61,7 +74,9 @@ class _Index:
     def refresh(self) -> None:
         with _damage(self.folder):
             self.index.reload()
-            self.searcher = self.index.searcher()
+            # rows are written before the documents that know them, and read after: each document finds its row
+            searcher = self.index.searcher()
+            self._seen = searcher, _mapped(self.folder / ROWS)
 
     @contextmanager
     def writer(self, memory: int = SMALL_CHANGE) -> Iterator["_Writer"]:
@@ -75,6 +90,7 @@ class _Index:
         try:
             yield made
         finally:
+            made.rows.close()
             if made.changed:
                 writer.rollback()
             # waits for merges and gives the lock back; the writer cannot be used afterwards
@@ -82,11 +98,14 @@ class _Index:
             self.refresh()
 
     def count(self) -> int:
-        return self.searcher.num_docs
+        return self._seen[0].num_docs
 
     def frequency(self, field: str, token: str) -> int:
-        with _damage(self.folder):
-            return self.searcher.doc_freq(field, token)
+        try:  # 80 times a query: a context manager would cost more than the question
+            return self._seen[0].doc_freq(field, token)
+        except BaseException:
+            with _damage(self.folder):
+                raise
 
     def search(
         self,
@@ -98,15 +117,27 @@ class _Index:
     ) -> list[Hit]:
         if not terms or limit < 1:
             return []
-        searcher = self.searcher
+        searcher, rows = self._seen
         with _damage(self.folder):
-            found = searcher.search(self._query(terms, tags, required), limit, count=False)
-            hits = []
-            for score, address in found.hits:
-                key, _, payload = searcher.doc(address).get_first("payload").partition(_SEPARATOR)
-                hits.append(Hit(key.decode(), score, payload))
+            found = searcher.search(self._query(terms, tags, required), limit, count=False).hits
+            places = searcher.fast_field_values("row", [address for _, address in found])
+        hits = []
+        for (score, _), place in zip(found, places, strict=True):
+            key, _, payload = self._row(rows, place).partition(_SEPARATOR)
+            hits.append(Hit(key.decode(), score, payload))
         hits.sort(key=lambda hit: (-hit.score, hit.key))
         return hits
+
+    def _row(self, rows: bytes | mmap.mmap, place: int | None) -> bytes:
+        try:
+            checksum, length = _ROW.unpack_from(rows, place)
+        except (struct.error, TypeError) as error:
+            raise IndexDamaged(f"{self.folder / ROWS} 不完整") from error
+        start = place + _ROW.size
+        row = rows[start : start + length]
+        if zlib.crc32(row) != checksum:
+            raise IndexDamaged(f"{self.folder / ROWS} 里的内容变了")
+        return row
 
     def _query(self, terms: Sequence[Term], tags: Sequence[Sequence[str]], required: Sequence[Sequence[Term]]):
         should, must = tantivy.Occur.Should, tantivy.Occur.Must
@@ -133,9 +164,17 @@ class _Index:
         return tantivy.Query.boolean_query([(must, scored), *silent])
 
 
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    with path.open("rb") as file:
+        # an empty file cannot be mapped
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+
+
 class _Writer:
     def __init__(self, folder: Path, schema: tantivy.Schema, writer: tantivy.IndexWriter):
         self.folder, self.schema, self.writer, self.changed = folder, schema, writer, False
+        # What a writer left behind that was killed before its commit stays: nothing points at it.
+        self.rows = (folder / ROWS).open("ab")
 
     def put(
         self, key: str, *, head: Iterable[str], body: Iterable[str], tags: Iterable[str], payload: bytes = b""
@@ -146,7 +185,9 @@ class _Writer:
         document.add_text("head", " ".join(head))
         document.add_text("body", " ".join(body))
         document.add_text("tags", " ".join(tags))
-        document.add_bytes("payload", key.encode() + _SEPARATOR + payload)
+        row = key.encode() + _SEPARATOR + payload
+        document.add_integer("row", self.rows.tell())
+        self.rows.write(_ROW.pack(zlib.crc32(row), len(row)) + row)
         with _damage(self.folder):
             self.writer.add_document(document)
 
@@ -156,6 +197,8 @@ class _Writer:
             self.writer.delete_documents_by_term("key", key)
 
     def commit(self) -> None:
+        self.rows.flush()
+        os.fsync(self.rows.fileno())
         with _damage(self.folder):
             self.writer.commit()
         self.changed = False

@@ -441,6 +441,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "descriptions",
+                    models.TextField(
+                        blank=True,
+                        help_text="每行一个：病人怎么形容它，或一个词有几种意思时，这是其中一种。只用来猜读者要找什么，不算同义词，几组可以有同一句。",
+                        verbose_name="病人的形容",
+                    ),
+                ),
+                (
                     "category",
                     models.CharField(
                         choices=[
@@ -458,6 +466,18 @@ class Migration(migrations.Migration):
                         db_index=True,
                         max_length=20,
                         verbose_name="类别",
+                    ),
+                ),
+                (
+                    "broader",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="读者说这个词，也可能要找它所属的病或类：大三阳的上面是乙型肝炎。",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="narrower",
+                        to="terms.synonymgroup",
+                        verbose_name="更大的类",
                     ),
                 ),
                 (

@@ -301,7 +301,7 @@
 
     const collect = () =>
       all("[data-read]")
-        .flatMap((part) => all("h1, h2, h3, p, li, dt, dd, figcaption", part))
+        .flatMap((part) => all("h1, h2, h3, p, li, dt, dd, figcaption, legend", part))
         .filter((element) => !element.closest("[data-read-skip], [hidden], nav, .breadcrumb, .population-filter, .term-note"))
         .filter((element) => element.getClientRects().length > 0)
         .flatMap((element) => sentences(textOf(element)).map((text) => ({ element, text })));

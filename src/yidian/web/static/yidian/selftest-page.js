@@ -2,18 +2,26 @@
 // the page. No answer leaves it.
 (function () {
   "use strict";
-  const { LEVELS, answerText, compare, decimal, enabledIds, optionOf, outcome, plain, prepare, smallestChange } =
+  const { LEVELS, answerText, compare, decimal, enabledIds, kept, optionOf, outcome, plain, prepare, smallestChange } =
     window.yidianSelfTest;
   const block = document.getElementById("self-test-definition");
   const place = document.getElementById("self-test");
   if (!block || !place) return;
-  const { questionnaire, sidecar, words, levels, stopping, maxOpen } = JSON.parse(block.textContent);
-  const form = prepare(questionnaire, sidecar);
+  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, hashShown, hant, guides: following, guide } =
+    JSON.parse(block.textContent);
+  (function fillIn(items) {
+    for (const item of items) {
+      for (const key in shared) if (key in item) item[key] = shared[key][item[key]];
+      fillIn(item.item || []);
+    }
+  })(questionnaire.item);
+  const form = prepare(questionnaire, sidecar, hashes);
   const intro = [...place.childNodes];
   const about = document.querySelector(".self-test__about");
   const guides = document.querySelectorAll(".self-test__guide");
   let answers = new Map();
 
+  const today = () => new Date().toLocaleDateString("sv"); // the Swedish way is 2026-11-26
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
   function make(tag, attributes, ...children) {
@@ -48,7 +56,9 @@
     render(step);
   }
 
-  addEventListener("popstate", (event) => render(event.state?.selfTest || { stage: "intro" }));
+  // a step without a state is a jump within the page, to a source: the answers stay
+  history.replaceState({ selfTest: { stage: "intro" } }, "");
+  addEventListener("popstate", (event) => event.state && render(event.state.selfTest));
 
   function render(step) {
     if (step.stage === "question") showQuestion(step.at);
@@ -74,10 +84,12 @@
   const screenOf = (linkId) => screens().findIndex(({ ids }) => ids.includes(linkId));
 
   function firedNow() {
-    const crisis = new Set((sidecar.red_flags || []).filter((rule) => rule.crisis).map((rule) => rule.id));
     const found = outcome(form, answers);
     found.red_flags.sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
-    for (const rule of found.red_flags) rule.crisis = crisis.has(rule.id);
+    for (const rule of found.red_flags) {
+      const { crisis, guide, sources } = sidecar.red_flags.find((each) => each.id === rule.id);
+      Object.assign(rule, { crisis, guide, sources });
+    }
     return found;
   }
 
@@ -195,6 +207,30 @@
     }));
   }
 
+  // The way to a guide. The answers that it asks for too go along only when the reader says so, in this tab's memory.
+  function guideWay(slug, onlyMine) {
+    if (!following[slug]) return null;
+    const { name, url, asked } = following[slug];
+    const carried = {};
+    for (const key in asked) {
+      const said = asked[key].flatMap((linkId) => answers.get(linkId) || []);
+      const answer = ["yes", "unsure"].find((each) => said.includes(each));
+      if (answer) carried[key] = answer;
+    }
+    if (!Object.keys(carried).length) {
+      return onlyMine ? null : make("p", { class: "flag-card__guide no-print" }, make("a", { href: url }, fill(words.guide, { name })));
+    }
+    const press = () => {
+      try {
+        sessionStorage.setItem("yidian.guide", JSON.stringify({ slug, answers: carried }));
+      } catch {
+        // Refused: the guide asks again.
+      }
+      location.assign(url);
+    };
+    return make("p", { class: "flag-card__guide no-print" }, quietButton(fill(words.guide_mine, { name }), press));
+  }
+
   function flagCard(rule) {
     const calls = rule.crisis || rule.level === "emergency_call";
     return make("section", { class: `care-card care-card--${rule.level} flag-card` },
@@ -203,9 +239,12 @@
         make("p", null, rule.message),
         rule.because.length > 0 && make("p", { class: "flag-card__because" }, words.because,
           rule.because.flatMap((each, index) => [index > 0 && "；", each.question, make("b", null, each.answer)])),
+        make("p", { class: "flag-card__because num" }, words.rests_on,
+          rule.sources.map((number) => make("a", { href: "#source-" + number }, String(number)))),
         calls && make("p", { class: "flag-card__call", "data-read-skip": true },
           rule.crisis && make("a", { href: "tel:12356" }, words.call_12356),
-          make("a", { href: "tel:120" }, words.call_120))));
+          make("a", { href: "tel:120" }, words.call_120)),
+        guideWay(rule.guide)));
   }
 
   function showReview() {
@@ -223,11 +262,67 @@
     if (!change) return null;
     const row = (sidecar.bands || []).flatMap((scale) => scale.table).find((each) => each.code === change.band);
     const level = change.level !== found.level && levels[change.level];
-    const result = level || (row ? row.name : words.change_other);
+    const name = row ? row.name : words.change_other;
+    const result = level || (change.at_least ? fill(words.change_at_least, { name }) : name);
     return words.change_if +
       change.changes.map((each) => fill(words.change_text, each)).join(words.change_and) +
       fill(words.change_then, { result });
   }
+
+  function bandCard({ code, label, table }, found) {
+    const rowOf = (wanted) => table.find((each) => each.code === wanted);
+    const card = (name, range, text) => make("section", { class: "test-band" },
+      make("p", { class: "test-band__name" }, name, make("span", null, label + " " + range)), make("p", null, text));
+    const row = rowOf(found.bands[code]);
+    if (row) return card(row.name, row.range, row.text);
+    const [low, high] = (found.bands_between[code] || []).map(rowOf);
+    if (!low) return [];
+    if (low === high) return card(low.name, low.range, words.whatever + low.text);
+    const text = fill(words.may_be_higher, high);
+    if (low === table[0]) return card(words.not_banded, "", text);
+    return card(fill(words.at_least, low), low.range, text + low.text);
+  }
+
+  // what the reader takes along is made here, from what the page says, and goes to their own device
+  function pageText(page) {
+    const lines = [...page.querySelectorAll("h1, h2, p, li")].filter((each) => !each.closest(".no-print")).map((each) => {
+      const copy = each.cloneNode(true);
+      for (const button of copy.querySelectorAll("button")) button.remove();
+      for (const inside of copy.querySelectorAll("*")) inside.before(" ");
+      const mark = { H2: "\n", LI: "- " }[each.tagName] || "";
+      return mark + copy.textContent.replace(/\s+/g, " ").trim() + "\n";
+    });
+    return questionnaire.title + "\n" + lines.join("");
+  }
+
+  function save(text, type, suffix) {
+    const href = URL.createObjectURL(new Blob([text], { type }));
+    make("a", { href, download: questionnaire.id + "-" + today() + suffix }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }
+
+  // the old way to copy: the new one is closed to a site in a hospital's own network without https
+  function copy(text, after) {
+    const field = make("textarea", { class: "test-result__copied", readonly: true }, text);
+    place.querySelector(".test-result__copied")?.remove();
+    after.append(field);
+    field.select();
+    if (document.execCommand("copy")) field.replaceWith(make("p", { class: "test-result__copied", role: "status" }, words.copied));
+  }
+
+  function keeping(page) {
+    const section = make("section", { class: "no-print" }, make("h2", null, words.keep_title), make("p", null, words.keep_text),
+      make("p", { class: "test-result__ways" },
+        quietButton(words.print, () => print()),
+        quietButton(words.copy, () => copy(pageText(page), section)),
+        quietButton(words.save_text, () => save(pageText(page), "text/plain", ".txt")),
+        quietButton(words.save_data, () =>
+          save(JSON.stringify(kept(form, answers, new Date().toISOString(), !hant), null, 2), "application/fhir+json", ".json"))));
+    return section;
+  }
+
+  // the engine speaks 简体; all else in the definition is in the page's script already
+  const inScript = (line) => line.replaceAll("属于", words.falls_in).replaceAll("计", words.counts);
 
   function showResult(stopped) {
     const found = firedNow();
@@ -247,13 +342,7 @@
       page.append(found.level
         ? make("p", { class: "test-result__level" }, make("b", null, words.level + levels[found.level]))
         : make("p", null, words.no_level));
-      for (const scale of sidecar.bands || []) {
-        const row = scale.table.find((each) => each.code === found.bands[scale.code]);
-        if (!row) continue;
-        page.append(make("section", { class: "test-band" },
-          make("p", { class: "test-band__name" }, row.name, make("span", null, scale.label + " " + row.range)),
-          make("p", null, row.text)));
-      }
+      page.append(...(sidecar.bands || []).flatMap((scale) => bandCard(scale, found)));
       if (found.not_excluded.length) {
         const open = [...found.not_excluded].sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
         page.append(section(words.open_title, make("p", null, words.open_text),
@@ -266,15 +355,18 @@
       }
       if (found.explanation.length) {
         page.append(section(words.how_title, make("ul", { class: "test-result__sum plain-list num" },
-          found.explanation.map((line) => make("li", null, line)))));
+          found.explanation.map((line) => make("li", null, inScript(line))))));
       }
       const change = changeText(found);
       if (change) page.append(section(words.change_title, make("p", null, change)));
       page.append(section(words.answers_title, answerList(found.enabled)));
     }
-    page.append(make("p", { class: "test-result__kept" }, words.screening + words.kept),
-      make("p", { class: "test-result__ways no-print" },
-        button(words.print, () => print()), quietButton(words.again, () => go({ stage: "intro" }))));
+    const shown = Object.fromEntries(Object.entries(hashes).map(([key, digest]) => [key, digest.slice(0, hashShown)]));
+    const way = fired.length ? null : guideWay(guide, true);
+    page.append(...(way ? [way] : []), make("p", { class: "test-result__kept" }, words.screening),
+      make("p", { class: "test-result__basis num" }, fill(words.basis, { date: today(), ...shown })),
+      keeping(page),
+      make("p", { class: "test-result__ways no-print" }, button(words.again, () => go({ stage: "intro" }))));
     show("result", page);
   }
 

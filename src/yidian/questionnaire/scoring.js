@@ -1,5 +1,5 @@
-// A self-test that runs in the reader's browser: no answer leaves the page. The operators are those of
-// questionnaire/scoring.py, and a test holds the two to identical results.
+// A self-test that runs in the reader's browser: no answer leaves the page. The operators are those of scoring.py, what
+// would change a result that of change.py, a kept result that of result.py; a test holds them to the same bytes.
 (function () {
   "use strict";
   const LEVELS = ["self_care", "appointment", "same_day", "emergency", "emergency_call"];
@@ -8,6 +8,7 @@
   const NUMERIC = ["decimal", "integer", "quantity"];
   const PAIRS_UP_TO = 20;
   const STEPS_EACH_WAY = 60;
+  const RESULT = "urn:yidian:self-test-result";
   const WEIGHTS = ["ordinalValue", "itemWeight"].map((name) => "http://hl7.org/fhir/StructureDefinition/" + name);
 
   // ---- decimals: n / 10^s, exact as Python's Decimal is ----
@@ -62,7 +63,7 @@
     };
   }
 
-  function prepare(questionnaire, sidecar) {
+  function prepare(questionnaire, sidecar, hashes) {
     const asked = new Map();
     const items = new Map();
     (function walk(list, parent) {
@@ -85,7 +86,7 @@
     })(questionnaire.item, null);
     const conditional = [...items.values()].some(({ item }) => (item.enableWhen || []).length);
     const looksAt = new Map((sidecar.red_flags || []).map((rule) => [rule.id, [...linkIds(rule.when)]]));
-    return { questionnaire, sidecar, asked, items, conditional, looksAt };
+    return { questionnaire, sidecar, hashes, asked, items, conditional, looksAt };
   }
 
   const optionOf = (asked, code) => asked.options.find((option) => option.code === code);
@@ -126,7 +127,9 @@
 
   // ---- operators ----
 
-  const single = (expression) => Object.entries(expression)[0];
+  function single(expression) {
+    for (const operator in expression) return [operator, expression[operator]];
+  }
   const codes = (sheet, linkId) => (sheet.enabled.has(linkId) && sheet.answers.get(linkId)) || [];
 
   function weight(sheet, linkId) {
@@ -145,6 +148,8 @@
   }
   const total = (values) => values && values.reduce(add, ZERO);
   const extreme = (values, sign) => (values ? values.reduce((a, b) => (compare(b, a) * sign > 0 ? b : a)) : null);
+  const rowOf = (table, value) =>
+    value && table.find((each) => !("below" in each) || compare(value, decimal(each.below)) < 0);
 
   const NUMBERS = {
     value(sheet, linkId) {
@@ -165,9 +170,7 @@
       return held.includes(null) ? null : decimal(held.filter(Boolean).length);
     },
     lookup(sheet, { of, table }) {
-      const value = number(sheet, of);
-      if (value === null) return null;
-      const row = table.find((each) => !("below" in each) || compare(value, decimal(each.below)) < 0);
+      const row = rowOf(table, number(sheet, of));
       return row && row.gives !== null ? decimal(row.gives) : null;
     },
     choose(sheet, { by, cases }) {
@@ -200,6 +203,17 @@
   };
   const count = (held, wanted) => held.filter((each) => each === wanted).length;
 
+  // one that holds decides an "any", one that does not an "all"
+  function together(sheet, conditions, decisive) {
+    let known = true;
+    for (const condition of conditions) {
+      const held = holds(sheet, condition);
+      if (held === decisive) return held;
+      if (held === null) known = false;
+    }
+    return known ? !decisive : null;
+  }
+
   const CONDITIONS = {
     is(sheet, pair) {
       const [linkId, code] = single(pair);
@@ -213,14 +227,8 @@
       const b = number(sheet, right);
       return a === null || b === null ? null : COMPARISONS[sign](compare(a, b));
     },
-    all(sheet, conditions) {
-      const held = conditions.map((each) => holds(sheet, each));
-      return held.includes(false) ? false : held.includes(null) ? null : true;
-    },
-    any(sheet, conditions) {
-      const held = conditions.map((each) => holds(sheet, each));
-      return held.includes(true) ? true : held.includes(null) ? null : false;
-    },
+    all: (sheet, conditions) => together(sheet, conditions, false),
+    any: (sheet, conditions) => together(sheet, conditions, true),
     not(sheet, condition) {
       const held = holds(sheet, condition);
       return held === null ? null : !held;
@@ -235,6 +243,29 @@
   function holds(sheet, condition) {
     const [operator, argument] = single(condition);
     return CONDITIONS[operator](sheet, argument);
+  }
+
+  // ---- what a sum comes to, whatever is missing ----
+
+  // the least, the most, and whether an answer has a part in them
+  function limits(sheet, expression) {
+    const value = number(sheet, expression);
+    if (value) return [value, value, isDecimal(expression)];
+    const [operator, argument] = single(expression);
+    if (operator === "score") return limits(sheet, sheet.form.sidecar.scores[argument].is);
+    if (operator === "weight" && sheet.enabled.has(argument)) {
+      const weights = sheet.form.asked.get(argument).options.flatMap((option) => option.weight || []);
+      return weights.length ? [extreme(weights, -1), extreme(weights, 1), false] : null;
+    }
+    if (operator !== "weights" && operator !== "sum") return null;
+    const parts = argument.map((each) => limits(sheet, operator === "sum" ? each : { weight: each }));
+    if (parts.includes(null)) return null;
+    const added = (place) => total(parts.map((part) => part[place]));
+    return [added(0), added(1), parts.some((part) => part[2])];
+  }
+  function between(sheet, expression) {
+    const found = limits(sheet, expression);
+    return found?.[2] ? found.slice(0, 2) : null;
   }
 
   // ---- words ----
@@ -284,9 +315,14 @@
   function explained(sheet) {
     return Object.entries(sheet.form.sidecar.scores || {}).map(([name, rule]) => {
       const value = sheet.scores.get(name);
-      if (value === null) return rule.label + "：算不出。" + rule.missing;
+      const unit = " " + (rule.unit || "");
+      if (value === null) {
+        const found = between(sheet, { score: name });
+        const known = found ? "至少 " + plain(found[0]) + unit + "，最多 " + plain(found[1]) + unit : "算不出";
+        return rule.label + "：" + known + "。" + rule.missing;
+      }
       const how = written(sheet, rule.is);
-      let result = (plain(value) + " " + (rule.unit || "")).trim();
+      let result = (plain(value) + unit).trim();
       if (readsATable(rule.is)) result = how + "，计 " + result;
       else if (how !== plain(value)) result = how + " = " + result;
       return rule.label + "：" + result;
@@ -320,12 +356,18 @@
 
   function judged(sheet) {
     const bands = [];
+    const openBands = [];
     for (const scale of sheet.form.sidecar.bands || []) {
       const value = number(sheet, scale.of);
-      if (value === null) continue;
-      const row = scale.table.find((each) => !("below" in each) || compare(value, decimal(each.below)) < 0);
+      const row = rowOf(scale.table, value);
       if (row) bands.push({ scale, row, value });
+      const found = value ? null : between(sheet, scale.of);
+      if (found) {
+        const [low, high] = found.map((limit) => scale.table.indexOf(rowOf(scale.table, limit)));
+        openBands.push({ scale, rows: scale.table.slice(low, high + 1) });
+      }
     }
+    const lowest = ({ rows }) => LEVELS[Math.min(...rows.map((row) => LEVELS.indexOf(row.level)))];
     const fired = [];
     const open = [];
     for (const rule of sheet.form.sidecar.red_flags || []) {
@@ -337,13 +379,14 @@
       ...fired.map((rule) => rule.level),
       ...open.map((rule) => WHEN_UNKNOWN[rule.level] || "appointment"),
       ...bands.flatMap(({ row }) => row.level || []),
+      ...openBands.map(lowest).filter((level) => level !== LEVELS[0]),
     ]);
-    return { bands, fired, open, level: raised || sheet.form.sidecar.otherwise || null };
+    return { bands, openBands, fired, open, level: raised || sheet.form.sidecar.otherwise || null };
   }
 
   function outcome(form, answers) {
     const sheet = scored(form, answers);
-    const { bands, fired, open, level } = judged(sheet);
+    const { bands, openBands, fired, open, level } = judged(sheet);
     const shown = (rule, answered) => ({
       id: rule.id,
       level: rule.level,
@@ -360,7 +403,12 @@
         }),
     });
     const scores = {};
-    for (const [name, value] of sheet.scores) scores[name] = value === null ? null : Number(plain(value));
+    const possible = {};
+    for (const [name, value] of sheet.scores) {
+      scores[name] = value === null ? null : Number(plain(value));
+      const found = value === null && between(sheet, { score: name });
+      if (found) possible[name] = found.map((limit) => Number(plain(limit)));
+    }
     const named = bands.map(
       ({ scale, row, value }) => scale.label + "：" + plain(value) + "，属于“" + row.name + "”（" + row.range + "）",
     );
@@ -369,6 +417,8 @@
       scores,
       band: bands.length ? bands[0].row.code : null,
       bands: Object.fromEntries(bands.map(({ scale, row }) => [scale.code, row.code])),
+      between: possible,
+      bands_between: Object.fromEntries(openBands.map(({ scale, rows }) => [scale.code, [rows[0].code, rows.at(-1).code]])),
       level,
       red_flags: fired.map((rule) => shown(rule, true)),
       not_excluded: open.map((rule) => shown(rule, false)),
@@ -378,74 +428,123 @@
 
   // ---- what would change it ----
 
-  function candidates(form, linkId, given) {
-    const asked = form.asked.get(linkId);
-    if (asked.options.length) {
-      const list = asked.options.map((option) => option.code).filter((code) => code !== UNSURE);
-      const here = Math.max(0, list.indexOf(given[0]));
-      return list
-        .map((code, place) => ({ code, place }))
-        .sort((a, b) => Math.abs(a.place - here) - Math.abs(b.place - here) || a.place - b.place)
-        .filter(({ code }) => given.length !== 1 || code !== given[0])
-        .map(({ code }) => [code]);
-    }
-    if (!NUMERIC.includes(asked.type) || !given.length) return [];
+  function choices(asked, given) {
+    const list = asked.options.map((option) => option.code).filter((code) => code !== UNSURE);
+    const here = list.indexOf(given[0]);
+    return list
+      .map((code, place) => ({ far: here < 0 ? 1 : Math.abs(place - here), given: [code] }))
+      .filter(({ far }) => far)
+      .sort((a, b) => a.far - b.far);
+  }
+  function numbers(asked, given, from, to, places) {
     const found = [];
-    for (let step = 1; step <= STEPS_EACH_WAY; step += 1) {
+    for (let step = from; step <= to; step += 1) {
       for (const signed of [-step, step]) {
-        const value = add(given[0], decimal(signed));
+        const value = add(given[0], { n: BigInt(signed), s: places });
         const fits = (asked.minimum === null || compare(value, asked.minimum) >= 0) &&
           (asked.maximum === null || compare(value, asked.maximum) <= 0);
-        if (fits) found.push([value]);
+        if (fits) found.push({ far: step, given: [value] });
       }
     }
     return found;
   }
+  function candidates(asked, given) {
+    if (asked.options.length) return choices(asked, given);
+    return NUMERIC.includes(asked.type) && given.length ? numbers(asked, given, 1, STEPS_EACH_WAY, 0) : [];
+  }
 
   function smallestChange(form, answers) {
-    const result = (changed) => {
-      const { bands, level } = judged(scored(form, changed));
-      return { level, bands: bands.map(({ row }) => row.code) };
+    // of each scale the band, or the least that it may come to
+    const result = (changes) => {
+      const { bands, openBands, level } = judged(scored(form, new Map([...answers, ...changes])));
+      const found = [...bands, ...openBands].map(({ scale, row, rows }) => [scale.code, (row || rows[0]).code, !row]);
+      return { level, found, bands: found.map(([scale, band]) => scale + " " + band).sort().join() };
     };
-    const now = result(answers);
+    const now = result([]);
     if (now.level === null) return null;
-    const fixed = form.sidecar.fixed || [];
-    const movable = [...enabledIds(form, answers)].filter((linkId) => !fixed.includes(linkId));
-    const options = new Map(movable.map((linkId) => [linkId, candidates(form, linkId, answers.get(linkId) || [])]));
-    const found = (changes) => {
-      const after = result(new Map([...answers, ...changes]));
-      if (after.level === now.level && after.bands.join() === now.bands.join()) return null;
+    const differs = (changes) => {
+      const after = result(changes);
+      return after.level !== now.level || after.bands !== now.bands;
+    };
+    const told = (changes) => {
+      const { level, found } = result(changes);
+      const [, band = null, at_least = false] = found[0] || [];
       return {
         changes: changes.map(([linkId, given]) => {
           const asked = form.asked.get(linkId);
           const from = answerText(asked, answers.get(linkId) || []);
           return { linkId, question: asked.text, from, to: answerText(asked, given) };
         }),
-        level: after.level,
-        band: after.bands.length ? after.bands[0] : null,
+        level, band, at_least,
       };
     };
-    const deepest = Math.max(0, ...[...options.values()].map((list) => list.length));
-    for (let distance = 0; distance < deepest; distance += 1) {
-      for (const linkId of movable) {
-        const given = options.get(linkId)[distance];
-        const change = given && found([[linkId, given]]);
-        if (change) return change;
-      }
+    const fixed = form.sidecar.fixed || [];
+    const movable = [...enabledIds(form, answers)].filter((linkId) => !fixed.includes(linkId));
+    const options = movable.map((linkId) => candidates(form.asked.get(linkId), answers.get(linkId) || []));
+    const numeric = (linkId) => NUMERIC.includes(form.asked.get(linkId).type);
+    const nearest = (a, b) => a.far - b.far;
+    const singles = movable.flatMap((linkId, place) => options[place].map((each) => ({ linkId, ...each })));
+    for (const { linkId, far, given } of singles.sort(nearest)) {
+      if (!differs([[linkId, given]])) continue;
+      const asked = form.asked.get(linkId);
+      const finer = numeric(linkId) && asked.type !== "integer"
+        ? numbers(asked, answers.get(linkId), far * 10 - 9, far * 10 - 1, 1).find((each) => differs([[linkId, each.given]]))
+        : null;
+      return told([[linkId, (finer || { given }).given]]);
     }
-    if (movable.length > PAIRS_UP_TO || movable.some((linkId) => NUMERIC.includes(form.asked.get(linkId).type))) return null;
-    for (let first = 0; first < movable.length; first += 1) {
-      for (let second = first + 1; second < movable.length; second += 1) {
-        for (const one of options.get(movable[first])) {
-          for (const two of options.get(movable[second])) {
-            const change = found([[movable[first], one], [movable[second], two]]);
-            if (change) return change;
-          }
-        }
-      }
-    }
-    return null;
+    if (movable.length > PAIRS_UP_TO || movable.some(numeric)) return null;
+    const pairs = movable.flatMap((first, place) =>
+      movable.slice(place + 1).flatMap((second, after) =>
+        options[place].flatMap((one) =>
+          options[place + 1 + after].map((two) => ({ far: one.far + two.far, changes: [[first, one.given], [second, two.given]] })))));
+    const found = pairs.sort(nearest).find(({ changes }) => differs(changes));
+    return found ? told(found.changes) : null;
   }
 
-  window.yidianSelfTest = { LEVELS, answerText, compare, decimal, enabledIds, optionOf, outcome, plain, prepare, smallestChange };
+  // ---- a result that can be kept ----
+
+  function canonical(value) {
+    if (Array.isArray(value)) return "[" + value.map(canonical).join() + "]";
+    if (!isDecimal(value)) return JSON.stringify(value);
+    return "{" + Object.keys(value).sort().map((key) => JSON.stringify(key) + ":" + canonical(value[key])).join() + "}";
+  }
+
+  function responseOf(form, answers, words) {
+    const value = (asked, given) => {
+      if (isDecimal(given)) {
+        const number = Number(plain(given));
+        if (asked.type === "quantity") return { valueQuantity: { value: number } };
+        return asked.type === "integer" ? { valueInteger: number } : { valueDecimal: number };
+      }
+      const { system, display } = optionOf(asked, given);
+      return { valueCoding: { ...(system && { system }), code: given, ...(words && { display }) } };
+    };
+    const branch = (items) => (items || []).flatMap(({ linkId, text, item }) => {
+      const children = branch(item);
+      const asked = form.asked.get(linkId);
+      const answer = asked ? (answers.get(linkId) || []).map((given) => value(asked, given)) : [];
+      if (!answer.length && (asked || !children.length)) return [];
+      if (answer.length && children.length) answer[0].item = children;
+      return [{ linkId, ...(words && text !== undefined && { text }), ...(answer.length ? { answer } : { item: children }) }];
+    });
+    const { url, item } = form.questionnaire;
+    const made = branch(item);
+    return {
+      resourceType: "QuestionnaireResponse", status: "completed",
+      ...(url && { questionnaire: url }), ...(made.length && { item: made }),
+    };
+  }
+
+  function kept(form, given, authored, words) {
+    const shown = enabledIds(form, given);
+    const answers = new Map([...given].filter(([linkId]) => shown.has(linkId)));
+    const { band, bands, bands_between, between: limited, level, scores, red_flags, not_excluded } = outcome(form, answers);
+    const ids = (rules) => rules.map((rule) => rule.id);
+    const result = { band, bands, bands_between, between: limited, level, scores, red_flags: ids(red_flags), not_excluded: ids(not_excluded) };
+    const parts = Object.entries({ ...form.hashes, result: canonical(result) });
+    const extension = parts.map(([url, valueString]) => ({ url, valueString }));
+    return { ...responseOf(form, answers, words), ...(authored && { authored }), extension: [{ url: RESULT, extension }] };
+  }
+
+  window.yidianSelfTest = { LEVELS, answerText, compare, decimal, enabledIds, kept, optionOf, outcome, plain, prepare, smallestChange };
 })();
