@@ -1,5 +1,8 @@
 """Red flags in free text: what is there, what is not, where it stands, what it costs, and how good it is."""
 
+import importlib.util
+import json
+import math
 import time
 from pathlib import Path
 
@@ -9,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yidian.cli.bench_triage import judge
+from yidian.triage import likeness
 from yidian.triage.levels import urgency
 from yidian.triage.rulebook import load
 from yidian.triage.screen import screen
 
 QUESTIONS = Path(__file__).parents[1] / "src" / "yidian" / "starter" / "bundle" / "questions"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 JUDGED = Path(__file__).parent / "data" / "red_flag_sentences.jsonl"
 BOOK = load()
 
@@ -82,6 +87,14 @@ ORDINARY = [
     "累得想死，想睡觉",
     "他一直在抽烟，劝不住",
     "这几天应酬特别多，胃痛",
+    "背痛和脚发凉",
+    "背痛，脚发凉怎么办",
+    "上楼不喘，没有气短",
+    "一直没意识到自己血压高",
+    "每次来例假肚子疼得打滚",
+    "癫痫十年了，每次发作都四肢抽搐，能治好吗",
+    "我女儿前几天突然抽搐，送到医院检查，医生说是癫痫，吃什么药好",
+    "抽象地说胸有成竹",
 ]
 
 
@@ -108,6 +121,11 @@ def test_ordinary_questions_are_no_emergency(text):
         ("腿没劲，腰疼，尿不出来", "emergency"),
         ("孩子被老师打，身上青紫", "emergency"),
         ("过敏，喘不上气", "emergency_call"),
+        ("右脚突然冰凉发白，又麻又疼", "emergency_call"),
+        ("癫痫十年了，今天连着抽了三次没醒", "emergency_call"),
+        ("从前胸到后背撕裂一样疼", "emergency_call"),
+        ("小时候切了脾，今天烧到39度", "emergency"),
+        ("生完娃第三天出院回家了，刚刚下面全是血，二十分钟湿透两片夜用", "emergency_call"),
     ],
 )
 def test_what_looks_like_them_and_is_one(text, least):
@@ -127,7 +145,7 @@ def test_the_questions_of_the_starter_bundle_are_no_emergency():
 def test_a_bare_cry_shows_where_help_is(cry):
     found = screen(cry)
     assert urgency(found.level) >= urgency("same_day")
-    assert any("12356" in BOOK.rules[finding.rule].message for finding in found.findings if finding.status == "present")
+    assert any("12356" in BOOK.rule(finding.rule).message for finding in found.findings if finding.status == "present")
 
 
 def test_nothing_in_nothing():
@@ -179,7 +197,7 @@ def test_any_text_gets_an_answer_with_spans_that_hold(text):
     for finding in found.findings:
         start, end = finding.span
         assert 0 <= start < end <= len(text) and text[start:end] == finding.text
-        assert BOOK.rules[finding.rule].level == finding.level
+        assert BOOK.rule(finding.rule).level == finding.level
     present = [urgency(finding.level) for finding in found.findings if finding.status == "present"]
     assert urgency(found.level) == max(present, default=0)
 
@@ -218,18 +236,66 @@ def test_five_hundred_characters_cost_little():
         for _ in range(20):
             screen(text)
         rounds.append((time.process_time() - start) / 20)
-    assert min(rounds) < 0.002
+    assert min(rounds) < 0.002  # an everyday text; one of red flags alone takes more: docs/benchmarks.md
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("凶口像压了块石头，冒冷汗", "胸口像压了块石头，冒冷汗"),
+        ("手脚抽经，口吐白沫", "手脚抽筋，口吐白沫"),
+        ("奶奶昏谜不醒", "奶奶昏迷不醒"),
+        ("阿爸突然右手郁唔到，讲嘢唔清楚", "阿爸突然右手动不到，讲话不清楚"),
+    ],
+)
+def test_what_is_misspelt_or_cantonese_is_read_as_it_is_meant(wrong, right):
+    assert level(wrong) == level(right) == "emergency_call"
+    found = screen(wrong).findings[0]
+    assert found.text == wrong[slice(*found.span)]
+
+
+def rows_of(part):
+    rows = [json.loads(line) for line in JUDGED.read_text("utf-8").splitlines()]
+    return [row for row in rows if row["part"] == part]
+
+
+def test_likeness_raises_and_never_lowers(monkeypatch):
+    rows = rows_of("dev")
+    with_it = [screen(row["text"]) for row in rows]
+    monkeypatch.setattr(likeness, "ALONE", math.inf)
+    monkeypatch.setattr(likeness, "AGREES", math.inf)
+    without = [screen(row["text"]) for row in rows]
+    raised = [urgency(more.level) - urgency(less.level) for more, less in zip(with_it, without, strict=True)]
+    assert min(raised) == 0 and max(raised) > 0
+    assert not any(finding.rule == likeness.RULE for found in without for finding in found.findings)
+    alike = [finding for found in with_it for finding in found.findings if finding.rule == likeness.RULE]
+    assert alike and all(finding.level == likeness.LEVEL and finding.status == "present" for finding in alike)
+
+
+def test_what_is_shipped_is_what_is_learned_byte_for_byte():
+    spec = importlib.util.spec_from_file_location("learn_red_flags", SCRIPTS / "learn_red_flags.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    # after a change of a sentence, a rule or the lexicon: scripts/compile_rules.py, then scripts/learn_red_flags.py
+    made = script.packed(*script.learn(script.labelled(), script.ordinary()))
+    assert made == likeness.LEARNED.read_text("utf-8")
+    assert len(made.encode()) < 300_000
+
+
+def test_stretches_cover_a_text_in_order_and_are_short():
+    for row in rows_of("dev"):
+        text = row["text"] * 5
+        pieces = likeness.stretches(text)
+        assert "".join(text[first:last] for first, last in pieces) == text
+        assert max(last - first for first, last in pieces) <= likeness.LONGEST
 
 
 def test_the_judged_sentences():
-    import json
-
-    rows = [json.loads(line) for line in JUDGED.read_text("utf-8").splitlines()]
-    dev = judge([row for row in rows if row["part"] == "dev"])
-    held_out = judge([row for row in rows if row["part"] == "held-out"])
-    assert dev["recall"] >= 0.97 and dev["precision"] >= 0.95
-    # never tuned on; what was reached, not what is wanted (0.97 at 0.9): see docs/developers/red-flags.md
+    dev, held_out = judge(rows_of("dev")), judge(rows_of("held-out"))
+    assert dev["recall"] >= 0.98 and dev["precision"] >= 0.98  # learned from: says that nothing broke
+    # never tuned on: see docs/developers/red-flags.md
     assert held_out["recall"] >= HELD_OUT_RECALL and held_out["precision"] >= HELD_OUT_PRECISION
 
 
-HELD_OUT_RECALL, HELD_OUT_PRECISION = 0.9, 0.84
+# what was reached, not what is wanted (0.97 at 0.9)
+HELD_OUT_RECALL, HELD_OUT_PRECISION = 0.95, 0.89

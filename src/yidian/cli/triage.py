@@ -62,7 +62,7 @@ def screen_command(text: str | None, jsonl: bool, as_json: bool) -> None:
 
     click.echo(NAMES[found.level] if found.level else "没有发现红旗。没有发现不等于没有事。")
     for finding in found.findings:
-        click.echo(f"  {book.rules[finding.rule].heading}：“{finding.text}”（{_FOUND[finding.status]}）")
+        click.echo(f"  {book.rule(finding.rule).heading}：“{finding.text}”（{_FOUND[finding.status]}）")
 
 
 def _screen_lines(book) -> int:

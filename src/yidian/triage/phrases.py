@@ -6,6 +6,7 @@ A concept is a set of ways to say one thing, written once in `lexicon.yaml`. A w
 
 A pattern is concepts, Chinese words and measures joined by `+` (any order) or `>` (in this order, close together),
 all within a window of characters: `chest + pressure`, `mouth > crooked /5`, `fever + temp>=40`, `chest|back + tearing`.
+One that begins with `~ ` is too wide by itself: it counts where `likeness` agrees.
 """
 
 import re
@@ -102,10 +103,11 @@ def _written_out(choice: str) -> list[str]:
 
 
 def read_pattern(written, concepts: Mapping) -> tuple:
-    """(terms, ordered, window); a term is a tuple of alternatives: a concept, a fact, (measure, operator, number)."""
+    """(terms, ordered, window, wide); a term is a tuple of alternatives: a concept, a fact, (measure, sign, number)."""
     if not isinstance(written, str):
         raise PhraseError(f"说法要写成一行文字：{written!r}。")
-    body, _, width = written.partition(" /")
+    wide = written.startswith("~ ")
+    body, _, width = written.removeprefix("~ ").partition(" /")
     ordered = " > " in body
     if ordered and " + " in body:
         raise PhraseError(f"“{written}”里 + 和 > 不能混用。")
@@ -119,7 +121,7 @@ def read_pattern(written, concepts: Mapping) -> tuple:
         tuple(_read_alternative(alternative, concepts, written) for alternative in _alternatives(piece))
         for piece in pieces
     )
-    return terms, ordered, window
+    return terms, ordered, window, wide
 
 
 def _alternatives(piece: str) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from yidian.triage import likeness
 from yidian.triage.conditions import Condition, ConditionError, atoms_of, read_age, read_condition
 from yidian.triage.levels import EMERGENCY, LEVELS, SELF_CARE, urgency
 from yidian.triage.phrases import PhraseError, read_concepts, read_pattern
@@ -32,6 +33,7 @@ _RULE_FIELDS = {
     "exclusions",
     "even_if_over",
     "fear_counts",
+    "unless_usual",
     "sources",
     "reviewer",
     "written",
@@ -42,6 +44,11 @@ _REQUIRED = ("id", "when", "level", "heading", "message", "sources", "examples")
 # full-width letters, digits and signs, and capital letters: one character for one
 _HALF_WIDTH = {code: chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _HALF_WIDTH |= {code: chr(code).lower() for code in range(0x41, 0x5B)}
+# Written Cantonese, one character for one: 讲嘢唔清 is 讲话不清.
+_DIALECT = {
+    ord(spoken): written
+    for spoken, written in zip("唔嘅咗佢冇喺嚟睇嘢瞓啲畀攰", "不的了他没在来看话睡些给累", strict=True)
+}
 _DEFAULTS = {"version": 1, "reviewer": "", "reviewed": None}
 
 
@@ -83,6 +90,7 @@ class Rule:
     exclusions: tuple
     even_if_over: bool
     fear_counts: bool
+    unless_usual: bool
     sources: tuple[str, ...]
     reviewer: str
     written: str
@@ -90,6 +98,30 @@ class Rule:
     guide: str | None
     no_guide: str
     examples: Mapping[str, tuple[str, ...]]
+
+
+_ALIKE = Rule(
+    id=likeness.RULE,
+    topic="likeness",
+    version=1,
+    level=likeness.LEVEL,
+    heading=likeness.HEADING,
+    message=likeness.MESSAGE,
+    when=("any",),
+    who=None,
+    phrases=(),
+    exclusions=(),
+    even_if_over=False,
+    fear_counts=False,
+    unless_usual=False,
+    sources=(),
+    reviewer="",
+    written="2026-11-26",
+    reviewed=None,
+    guide=None,
+    no_guide="没有对上某一条规则，不知道该用哪一份指南。",
+    examples={},
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +137,10 @@ class Rulebook:
 
     def __hash__(self) -> int:
         return hash(self.sha256)
+
+    def rule(self, identifier: str) -> Rule:
+        """The rule of a finding; that of `likeness`, which no answer fires, as well. KeyError for another."""
+        return _ALIKE if identifier == likeness.RULE else self.rules[identifier]
 
 
 @cache
@@ -234,7 +270,7 @@ def _assemble(compiled: dict) -> Rulebook:
         values = {name: _tuples(value) if name != "examples" else value for name, value in made.items()}
         rules[made["id"]] = Rule(**values)
     questions = {made["id"]: Question(**made | {"asked": _tuples(made["asked"])}) for made in compiled["questions"]}
-    hans = str.maketrans(*compiled["hans"]) | _HALF_WIDTH
+    hans = str.maketrans(*compiled["hans"]) | _HALF_WIDTH | _DIALECT
     return Rulebook(rules, questions, compiled["sources"], compiled["concepts"], hans, compiled["sha256"])
 
 
@@ -365,6 +401,7 @@ def _read_rule(file: str, written, topic: dict, questions: Mapping, sources: Map
         "exclusions": exclusions,
         "even_if_over": bool(written.get("even_if_over", False)),
         "fear_counts": bool(written.get("fear_counts", False)),
+        "unless_usual": bool(written.get("unless_usual", False)),
         "sources": written["sources"],
         "written": when_made.isoformat(),
         "reviewed": reviewed.isoformat() if isinstance(reviewed, date) else None,

@@ -36,7 +36,7 @@ def cards(text: str, prefix: str) -> list[dict]:
     book = rulebook.load()
     made = []
     for finding in findings(text):
-        rule = book.rules[finding.rule]
+        rule = book.rule(finding.rule)
         if any(card["heading"] == rule.heading for card in made):
             continue
         card = {"level": finding.level, "heading": rule.heading, "items": [rule.message], "because": finding.text}

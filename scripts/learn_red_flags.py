@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Learn src/yidian/triage/learned.json from the judged sentences; the same bytes at every run.
+
+learn_red_flags.py                         learn
+learn_red_flags.py --cross                 what it brings on sentences that it did not learn from, in five parts
+learn_red_flags.py --ordinary TRAIN.csv    first take ordinary questions from a file of title and ask (as hashes only)
+"""
+
+import base64
+import csv
+import json
+import math
+import random
+import sys
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "src")]
+
+from yidian.triage import likeness  # noqa: E402  (the path above)
+from yidian.triage.levels import EMERGENCY, urgency  # noqa: E402  (likewise)
+from yidian.triage.rulebook import load  # noqa: E402  (likewise)
+from yidian.triage.screen import screen, signs  # noqa: E402  (likewise)
+
+DATA = ROOT / "tests" / "data"
+ORDINARY = DATA / "red_flag_ordinary.json"
+SCALE = 50  # weights are whole fiftieths
+ROUNDS, RATE, DECAY, ORDINARY_COUNTS = 40, 0.15, 0.001, 0.3
+LEAST = 3  # fiftieths: what weighs less is left out
+BUCKETS = 1 << 20
+
+
+def judged() -> list[dict]:
+    return [json.loads(line) for line in (DATA / "red_flag_sentences.jsonl").read_text("utf-8").splitlines()]
+
+
+def pair(row: dict) -> tuple[str, bool]:
+    """(text, whether it is an emergency) of a judged sentence."""
+    return row["text"], urgency(row["level"]) >= urgency(EMERGENCY)
+
+
+def extra() -> list[tuple[str, bool]]:
+    """The lines that were written for learning only."""
+    return [pair(json.loads(line)) for line in (DATA / "red_flag_training.jsonl").read_text("utf-8").splitlines()]
+
+
+def labelled() -> list[tuple[str, bool]]:
+    """All that may be learned from: never the held-out part."""
+    return [pair(row) for row in judged() if row["part"] == "dev"] + extra()
+
+
+def bucket(sign: str) -> int:
+    return zlib.crc32(sign.encode()) % BUCKETS
+
+
+def ordinary() -> list[set[int]]:
+    """The hashed signs of ordinary questions that no rule answers with an emergency."""
+    packed = json.loads(ORDINARY.read_text("utf-8"))
+    return [set(np.frombuffer(base64.b64decode(each), dtype="<u4").tolist()) for each in packed]
+
+
+def learn(rows: list[tuple[str, bool]], questions: list[set[int]]) -> tuple[dict[str, float], float]:
+    """Weights and bias of a logistic regression, by AdaGrad over a fixed order of the rows."""
+    book = load()
+    pairs = [(each, emergency) for text, emergency in rows for each in signs(text, book)]
+    counts = Counter(sign for each, _ in pairs for sign in each)
+    names = sorted(sign for sign, count in counts.items() if count >= 2)
+    number = {sign: place for place, sign in enumerate(names)}
+    by_bucket: dict[int, int] = {bucket(sign): place for sign, place in number.items()}
+    rows_of = [np.array(sorted(number[sign] for sign in each if sign in number), dtype=np.int64) for each, _ in pairs]
+    rows_of += [np.array(sorted(by_bucket[each] for each in asked if each in by_bucket)) for asked in questions]
+    wanted = [float(emergency) for _, emergency in pairs] + [0.0] * len(questions)
+    counted = [1.0] * len(pairs) + [ORDINARY_COUNTS] * len(questions)
+    weights, bias = np.zeros(len(names)), 0.0
+    seen, seen_bias = np.full(len(names), 0.01), 0.01
+    order = list(range(len(rows_of)))
+    chance = random.Random(1)  # noqa: S311  (the same order at every run)
+    for _ in range(ROUNDS):
+        chance.shuffle(order)
+        for row in order:
+            here = rows_of[row]
+            if not len(here):
+                continue
+            share = len(here) ** -0.5
+            odds = bias + float(weights[here].sum()) * share
+            wrong = (1 / (1 + np.exp(-odds)) - wanted[row]) * counted[row]
+            slope = wrong * share + DECAY * weights[here]
+            seen[here] += slope * slope
+            weights[here] -= RATE * slope / np.sqrt(seen[here])
+            seen_bias += wrong * wrong
+            bias -= RATE * wrong / seen_bias**0.5
+    return dict(zip(names, weights.tolist(), strict=True)), float(bias)
+
+
+def packed(weights: dict[str, float], bias: float) -> str:
+    """What is shipped: whole fiftieths, the signs of one weight in one line."""
+    by_weight: dict[int, list[str]] = {}
+    for sign, weight in weights.items():
+        whole = round(weight * SCALE)
+        if abs(whole) >= LEAST:
+            by_weight.setdefault(whole, []).append(sign)
+    shipped = {str(weight): " ".join(sorted(by_weight[weight])) for weight in sorted(by_weight)}
+    made = {"scale": SCALE, "bias": round(bias * SCALE), "signs": shipped}
+    return json.dumps(made, ensure_ascii=False, indent=0) + "\n"
+
+
+def take_ordinary(path: Path, rows: list[tuple[str, bool]]) -> None:
+    """Ordinary questions without an emergency, as the sorted hashes of those signs that the labelled rows have."""
+    book = load()
+    counts = Counter(sign for text, _ in rows for each in signs(text, book) for sign in each)
+    known = {sign for sign, count in counts.items() if count >= 2}
+    with path.open(encoding="utf-8", newline="") as lines:
+        asked = list(csv.DictReader(lines))
+    titles = sorted({row["title"] for row in asked})
+    longer = sorted({row["ask"] for row in asked})
+    chance = random.Random(7)  # noqa: S311  (likewise)
+    chosen = chance.sample(titles, 1000) + chance.sample(longer, 800)
+    kept = []
+    for text in chosen:
+        if urgency(screen(text).level) >= urgency(EMERGENCY):
+            continue
+        for each in signs(text, book):
+            hashes = sorted(bucket(sign) for sign in each & known)
+            kept.append(base64.b64encode(np.array(hashes, dtype="<u4").tobytes()).decode())
+    ORDINARY.write_text(json.dumps(sorted(kept), indent=0) + "\n", "utf-8")
+
+
+def cross(questions: list[set[int]]) -> None:
+    """Prints recall and precision on each fifth of the dev sentences from the rest and the training lines.
+
+    The rules were written with the dev sentences in sight; only what is learned is judged without them.
+    """
+    import tempfile
+
+    rows = [row for row in judged() if row["part"] == "dev"]
+    order = list(range(len(rows)))
+    random.Random(3).shuffle(order)  # noqa: S311  (the same parts at every run)
+    ways = {
+        "rules alone": (math.inf, math.inf),
+        "every wide pattern": (math.inf, -math.inf),
+        "wide patterns where likeness agrees": (math.inf, likeness.AGREES),
+        "and likeness alone": (likeness.ALONE, likeness.AGREES),
+    }
+    found = {name: Counter() for name in ways}
+    with tempfile.TemporaryDirectory() as folder:
+        likeness.LEARNED = Path(folder) / "learned.json"
+        for part in range(5):
+            held = set(order[part::5])
+            rest = [pair(row) for place, row in enumerate(rows) if place not in held]
+            likeness.LEARNED.write_text(packed(*learn(rest + extra(), questions)), "utf-8")
+            likeness.forget()
+            for place in held:
+                row = rows[place]
+                who = {name: row.get(name) for name in ("age", "sex", "pregnant")}
+                for name, (likeness.ALONE, likeness.AGREES) in ways.items():
+                    got = urgency(screen(row["text"], **who).level) >= urgency(EMERGENCY)
+                    found[name][pair(row)[1], got] += 1
+    for name, counts in found.items():
+        hit, missed, false = counts[True, True], counts[True, False], counts[False, True]
+        sys.stdout.write(f"{name}: recall {hit / (hit + missed):.3f}, precision {hit / (hit + false):.3f}\n")
+
+
+def main() -> None:
+    if "--cross" in sys.argv:
+        cross(ordinary())
+        return
+    rows = labelled()
+    if "--ordinary" in sys.argv:
+        take_ordinary(Path(sys.argv[sys.argv.index("--ordinary") + 1]), rows)
+    likeness.LEARNED.write_text(packed(*learn(rows, ordinary())), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
