@@ -130,12 +130,14 @@ def load_in_worker(parent: int) -> Callable:
 
 def _warm_search() -> None:
     """Reads the dictionaries that a first search would wait a second for; what fails here, that search will tell."""
+    from yidian.search.ask import meant
     from yidian.search.library import NotReady, library
     from yidian.triage.screen import screen
 
     screen("腿抽筋")
     with contextlib.suppress(NotReady):
         library().engine().search("xiaotui 抽经")
+        meant("xiaotui 抽经")
 
 
 def _bind_to_processor(parent: int) -> None:
