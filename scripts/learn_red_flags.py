@@ -2,7 +2,7 @@
 """Learn src/yidian/triage/learned.json from the judged sentences; the same bytes at every run.
 
 learn_red_flags.py                         learn
-learn_red_flags.py --cross                 what it brings on sentences that it did not learn from, in five parts
+learn_red_flags.py --cross                 recall/precision on sentences of writers that it did not learn from
 learn_red_flags.py --ordinary TRAIN.csv    first take ordinary questions from a file of title and ask (as hashes only)
 """
 
@@ -130,38 +130,47 @@ def take_ordinary(path: Path, rows: list[tuple[str, bool]]) -> None:
 
 
 def cross(questions: list[set[int]]) -> None:
-    """Prints recall and precision on each fifth of the dev sentences from the rest and the training lines.
+    """Prints recall and precision on the dev sentences of each writer, learned from the other writers and the lines.
 
-    The rules were written with the dev sentences in sight; only what is learned is judged without them.
+    The rules were written with some of these sentences in sight; only what is learned is judged without them.
     """
     import tempfile
 
     rows = [row for row in judged() if row["part"] == "dev"]
-    order = list(range(len(rows)))
-    random.Random(3).shuffle(order)  # noqa: S311  (the same parts at every run)
+    writers = sorted({row["id"].partition("-")[0] for row in rows})
+    names = ("CERTAIN", "ALONE", "AGREES", "DOUBTS", "DOUBTS_DEEPLY")
+    never, always = math.inf, -math.inf
+    certain, alone, agrees, doubts, deeply = (getattr(likeness, name) for name in names)
     ways = {
-        "rules alone": (math.inf, math.inf),
-        "every wide pattern": (math.inf, -math.inf),
-        "wide patterns where likeness agrees": (math.inf, likeness.AGREES),
-        "and likeness alone": (likeness.ALONE, likeness.AGREES),
+        "sure patterns only": (never, never, never, never, never),
+        "and plain ones": (never, never, never, always, always),
+        "every pattern": (never, never, always, always, always),
+        "wide where likeness agrees": (never, never, agrees, always, always),
+        "plain unless it doubts": (never, never, agrees, doubts, deeply),
+        "and likeness alone": (certain, alone, agrees, doubts, deeply),
     }
-    found = {name: Counter() for name in ways}
+    found = {(name, writer): Counter() for name in ways for writer in writers}
     with tempfile.TemporaryDirectory() as folder:
         likeness.LEARNED = Path(folder) / "learned.json"
-        for part in range(5):
-            held = set(order[part::5])
-            rest = [pair(row) for place, row in enumerate(rows) if place not in held]
+        for writer in writers:
+            theirs = [row for row in rows if row["id"].partition("-")[0] == writer]
+            rest = [pair(row) for row in rows if row["id"].partition("-")[0] != writer]
             likeness.LEARNED.write_text(packed(*learn(rest + extra(), questions)), "utf-8")
             likeness.forget()
-            for place in held:
-                row = rows[place]
+            for row in theirs:
                 who = {name: row.get(name) for name in ("age", "sex", "pregnant")}
-                for name, (likeness.ALONE, likeness.AGREES) in ways.items():
+                for name, bounds in ways.items():
+                    for bound, value in zip(names, bounds, strict=True):
+                        setattr(likeness, bound, value)
                     got = urgency(screen(row["text"], **who).level) >= urgency(EMERGENCY)
-                    found[name][pair(row)[1], got] += 1
-    for name, counts in found.items():
-        hit, missed, false = counts[True, True], counts[True, False], counts[False, True]
-        sys.stdout.write(f"{name}: recall {hit / (hit + missed):.3f}, precision {hit / (hit + false):.3f}\n")
+                    found[name, writer][pair(row)[1], got] += 1
+    for name in ways:
+        told = []
+        for writer in [*writers, "all"]:
+            counts = sum((found[name, each] for each in writers if writer in (each, "all")), Counter())
+            hit, missed, false = counts[True, True], counts[True, False], counts[False, True]
+            told.append(f"{writer} {hit / max(1, hit + missed):.3f}/{hit / max(1, hit + false):.3f}")
+        sys.stdout.write(f"{name}: {', '.join(told)}\n")
 
 
 def main() -> None:

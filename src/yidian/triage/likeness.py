@@ -1,9 +1,10 @@
 """How much a stretch of text is like the emergencies of the judged sentences: learned, shipped as data, raise-only.
 
 A logistic regression over the signs of a stretch: its runs of one to three characters, pairs of characters with one
-between them, and the concepts of the lexicon that stand in it. Learned by `scripts/learn_red_flags.py`. It can do two
-things: let a pattern of a rule that is too wide by itself count, and name a stretch that no rule knows. It takes
-nothing back.
+between them, the concepts of the lexicon that stand in it, denied or not, and its numbers. Learned by
+`scripts/learn_red_flags.py`. Three things ask it: a pattern of a rule that is wide needs its consent, one that is
+neither wide nor sure falls to its strong doubt, and a stretch that no rule knows may count by it alone. Sure patterns
+never ask.
 """
 
 import json
@@ -23,11 +24,14 @@ MESSAGE = (
     "呼吸困难、叫不醒、抽搐、大出血或胸口压着痛，拨打 120。"
 )
 LONGEST = 90  # characters of one stretch: the sentences that it was learned from have 47, at most 133
-# Log odds, chosen by what they bring on sentences that were not learned from (docs/decisions/0014).
-ALONE = 1.4  # from here on a stretch counts without a rule
+# Log odds, chosen by what they bring on sentences of writers that were not learned from (docs/decisions/0014).
+CERTAIN = 1.2  # from here on a stretch counts without a rule, whatever `context` says of its words
+ALONE = 0.8  # from here on it does where `context` finds its words present
 AGREES = -0.6  # from here on a wide pattern counts
+DOUBTS = -1.0  # below, a pattern that is not sure does not count
+DOUBTS_DEEPLY = -2.0  # below, not even where to fear a thing is to have it: thoughts of suicide
 SHORT = 18  # known signs, about seven characters: below, a wide pattern counts by itself
-LEAST = 30  # known signs, about ten characters: below, likeness alone does not count
+LEAST = 30  # known signs, about ten characters: below, likeness alone does not count, nor does a doubt
 _ENDS = re.compile(r"[。！？!?\n…]+")
 _SOFT_ENDS = re.compile(r"[，,；;、 ]+")
 _HAN_RUNS = re.compile(r"[\u3400-\u9fff]+")
@@ -35,6 +39,23 @@ _WORDS_SHOWN = 3
 
 
 Spans = Mapping[str, list[tuple[int, int]]]
+Numbers = Iterable[tuple[str, float, int, int]]  # as in `measures`
+# Where a number begins to say more.
+_STEPS = {
+    "temp": (38, 39, 40),
+    "sbp": (90, 140, 160, 180),
+    "dbp": (90, 110, 120),
+    "glucose": (3, 4, 11, 16.7),
+    "spo2": (90, 92, 95),
+    "pulse": (50, 100, 120, 140),
+    "minutes": (5, 15, 60, 600, 3000),
+    "age": (0.3, 1, 3, 14, 40, 65),
+    "weeks": (12, 20, 28, 37),
+    "pills": (3, 8, 20),
+    "breaths": (30, 50),
+}
+_NO = re.compile("[没不无未别]")
+_NONE = re.compile("没有|没再|不再|没出|没见|否认|并无|不是|从没|没任|没什")
 
 
 @cache
@@ -49,9 +70,9 @@ def forget() -> None:
     _weights.cache_clear()
 
 
-def signs(text: str, concepts: Iterable[str]) -> set[str]:
-    """What a stretch is known by: runs of Han characters, 甲_乙 for a pair with one between, @ and each concept."""
-    found = {"@" + concept for concept in concepts if concept[0] != "="}
+def signs(text: str, said: Iterable[str]) -> set[str]:
+    """What a stretch is known by: runs of Han characters, 甲_乙 for a pair with one between, and what is `said` there."""
+    found = set(said)
     for run in _HAN_RUNS.findall(text):
         found.update(run)
         found.update([run[place : place + 2] for place in range(len(run) - 1)])
@@ -61,20 +82,31 @@ def signs(text: str, concepts: Iterable[str]) -> set[str]:
     return found
 
 
-def shared_out(concepts: Spans, pieces: list[tuple[int, int]]) -> list[set[str]]:
-    """The concepts of the lexicon that stand in each stretch of a text."""
+def said(text: str, concepts: Spans, numbers: Numbers, pieces: list[tuple[int, int]]) -> list[set[str]]:
+    """What is said in each stretch: @ and each concept of the lexicon, -@ where it is denied at once, # and numbers."""
     found: list[set[str]] = [set() for _ in pieces]
-    if len(pieces) == 1:
-        found[0].update(concepts)
-        return found
     ends = [last for _, last in pieces]
+    denied = _denied(text)
     for name, spans in concepts.items():
         if name[0] != "=":
+            yes, no = "@" + name, "-@" + name
             for start, end in spans:
                 place = bisect_right(ends, start)
                 if end <= ends[place]:
-                    found[place].add(name)
+                    found[place].add(no if start in denied else yes)
+    for name, value, start, _ in numbers:
+        if name in _STEPS:
+            found[bisect_right(ends, start)].add(f"#{name}{bisect_right(_STEPS[name], value)}")
+    for each in found:
+        each -= {"-" + name for name in each}  # denied in one place and said in another
     return found
+
+
+def _denied(text: str) -> set[int]:
+    """The places before which 没, 没有 or the like stands, at most two characters away."""
+    places = {no.end() for no in _NO.finditer(text)}
+    places.update(none.end() + far for none in _NONE.finditer(text) for far in range(3))
+    return places
 
 
 def stretches(text: str) -> list[tuple[int, int]]:
@@ -99,10 +131,10 @@ def stretches(text: str) -> list[tuple[int, int]]:
     return joined
 
 
-def score(text: str, concepts: Iterable[str]) -> tuple[float, int]:
+def score(text: str, said: Iterable[str]) -> tuple[float, int]:
     """The log odds that a stretch tells of an emergency, 0 is even; and by how many known signs."""
     weights, bias = _weights()
-    known = [weights[sign] for sign in weights.keys() & signs(text, concepts)]
+    known = [weights[sign] for sign in weights.keys() & signs(text, said)]
     # exact, so that the sum does not depend on the order of the set
     return bias + fsum(known) / max(1.0, len(known) ** 0.5), len(known)
 

@@ -6,7 +6,8 @@ A concept is a set of ways to say one thing, written once in `lexicon.yaml`. A w
 
 A pattern is concepts, Chinese words and measures joined by `+` (any order) or `>` (in this order, close together),
 all within a window of characters: `chest + pressure`, `mouth > crooked /5`, `fever + temp>=40`, `chest|back + tearing`.
-One that begins with `~ ` is too wide by itself: it counts where `likeness` agrees.
+One that begins with `~ ` is too wide by itself: it counts where `likeness` agrees. One that begins with `! ` is sure: it
+counts whatever `likeness` says. Any other counts unless `likeness` strongly doubts it.
 """
 
 import re
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 
 WINDOW = 16  # characters from the first to the last word: one long or two short clauses
 NEAR = 8  # the same for words in order
+SURE, PLAIN, WIDE = "!", "", "~"  # how much a pattern says by itself
 MEASURES = ("temp", "sbp", "dbp", "glucose", "spo2", "pulse", "minutes", "age", "weeks", "pills", "breaths")
 FACTS = ("pregnant", "female", "male", "child", "old")
 
@@ -103,11 +105,11 @@ def _written_out(choice: str) -> list[str]:
 
 
 def read_pattern(written, concepts: Mapping) -> tuple:
-    """(terms, ordered, window, wide); a term is a tuple of alternatives: a concept, a fact, (measure, sign, number)."""
+    """(terms, ordered, window, strength); a term is a tuple of alternatives: concept, fact, (measure, sign, number)."""
     if not isinstance(written, str):
         raise PhraseError(f"说法要写成一行文字：{written!r}。")
-    wide = written.startswith("~ ")
-    body, _, width = written.removeprefix("~ ").partition(" /")
+    strength = written[0] if written[1:2] == " " and written[0] in (SURE, WIDE) else PLAIN
+    body, _, width = written.removeprefix(f"{strength} " if strength else "").partition(" /")
     ordered = " > " in body
     if ordered and " + " in body:
         raise PhraseError(f"“{written}”里 + 和 > 不能混用。")
@@ -121,7 +123,7 @@ def read_pattern(written, concepts: Mapping) -> tuple:
         tuple(_read_alternative(alternative, concepts, written) for alternative in _alternatives(piece))
         for piece in pieces
     )
-    return terms, ordered, window, wide
+    return terms, ordered, window, strength
 
 
 def _alternatives(piece: str) -> list[str]:

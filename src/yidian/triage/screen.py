@@ -17,7 +17,7 @@ from yidian.triage.conditions import Condition, Truth, atoms_of, holds_for_age, 
 from yidian.triage.context import FEAR_COUNTS, NEGATED, NOT_THE_USUAL, OVER_COUNTS, PRESENT, Context
 from yidian.triage.levels import urgency
 from yidian.triage.measures import measures
-from yidian.triage.phrases import FACTS
+from yidian.triage.phrases import FACTS, SURE, WIDE
 from yidian.triage.rulebook import Rule, Rulebook, load
 
 _IGNORED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
@@ -99,10 +99,12 @@ def signs(text: str, book: Rulebook) -> list[set[str]]:
     index = _index(book)
     smooth, _ = plain(text, index.hans)
     pieces = likeness.stretches(smooth)
-    return [
-        likeness.signs(smooth[first:last], concepts)
-        for (first, last), concepts in zip(pieces, likeness.shared_out(index.find(smooth), pieces), strict=True)
-    ]
+    said = likeness.said(smooth, index.find(smooth), _measured(smooth), pieces)
+    return [likeness.signs(smooth[first:last], each) for (first, last), each in zip(pieces, said, strict=True)]
+
+
+def _measured(text: str) -> list[tuple[str, float, int, int]]:
+    return measures(text) if _NUMERIC.search(text) else []
 
 
 def plain(text: str, hans: Mapping[int, str]) -> tuple[str, list[int] | range]:
@@ -162,7 +164,7 @@ class _Index:
         self.rules: list[Rule] = []
         self.background: set[int] = set()
         self.exclusions: list[list[_Pattern]] = []
-        self.patterns: list[tuple[int, int, _Pattern, bool]] = []  # rule, the bits of its terms, pattern, whether wide
+        self.patterns: list[tuple[int, int, _Pattern, str]] = []  # rule, the bits of its terms, pattern, strength
         self.triggers: dict[str, list[int]] = {}
         self._numbered: dict[tuple, int] = {}
         common = {concept: _commonness(words) for concept, words in book.concepts.items()}
@@ -313,7 +315,7 @@ class _Said:
     def __init__(self, text: str, index: _Index, age: float | None, sex: str | None, pregnant: bool | None):
         self.text, self.index, self.sex = text, index, sex
         self.hits = index.find(text)
-        self.numbers = measures(text) if _NUMERIC.search(text) else []
+        self.numbers = _measured(text)
         ages = [value for name, value, _, _ in self.numbers if name == "age"]
         self.age = age if age is not None else ages[0] if ages else 0.05 if "newborn" in self.hits else None
         self.pregnant = pregnant if pregnant is not None else (True if "pregnancy" in self.hits else None)
@@ -335,13 +337,14 @@ class _Said:
         for key in keys:
             met |= index.meets.get(key, 0)
         chosen = {place for key in keys for place in index.triggers.get(key, ())}
-        hopeful = any(map(_agrees, self._stretches()))
+        wide = likeness.AGREES, likeness.SHORT
+        hopeful = any(_is_like(each, wide) for each in self._stretches())
         best: dict[int, tuple[int, int, str]] = {}
         excluded: dict[int, list] = {}
         concerned: dict[int, bool] = {}
         for place in sorted(chosen):
-            number, need, pattern, wide = index.patterns[place]
-            if need & ~met or (number in best and best[number][2] == PRESENT) or (wide and not hopeful):
+            number, need, pattern, strength = index.patterns[place]
+            if need & ~met or (number in best and best[number][2] == PRESENT) or (strength == WIDE and not hopeful):
                 continue
             rule = index.rules[number]
             if number not in concerned:
@@ -357,7 +360,7 @@ class _Said:
                 if any(first - _AWAY <= end and start <= last + _AWAY for first, last in excluded[number]):
                     continue
                 status = self._status(chosen_spans, pattern[0], rule)
-                if wide and not self._agreed(start):
+                if strength != SURE and not self._credible(start, _least(strength, rule)):
                     continue
                 if status == PRESENT:
                     best[number] = (start, end, status)
@@ -369,22 +372,23 @@ class _Said:
     def _stretches(self) -> list[tuple[int, int, float, int]]:
         if self._likeness is None:
             pieces = likeness.stretches(self.text)
+            said = likeness.said(self.text, self.hits, self.numbers, pieces)
             self._likeness = [
-                (first, last, *likeness.score(self.text[first:last], concepts))
-                for (first, last), concepts in zip(pieces, likeness.shared_out(self.hits, pieces), strict=True)
+                (first, last, *likeness.score(self.text[first:last], each))
+                for (first, last), each in zip(pieces, said, strict=True)
             ]
         return self._likeness
 
-    def _agreed(self, place: int) -> bool:
-        """Whether what stands there is enough like an emergency for a wide pattern to count, or too short to say."""
-        return any(each[0] <= place < each[1] and _agrees(each) for each in self._stretches())
+    def _credible(self, place: int, least: tuple[float, int]) -> bool:
+        """Whether what stands there is enough like an emergency for a pattern to count, or too short to say."""
+        return any(each[0] <= place < each[1] and _is_like(each, least) for each in self._stretches())
 
     def alike(self) -> Iterator[tuple[int, int, str]]:
         """The words of each stretch that is an emergency by its likeness alone."""
         for first, last, score, known in self._stretches():
             if score >= likeness.ALONE and known >= likeness.LEAST:
                 loud = likeness.words(self.text, self.hits, first, last)
-                if loud and self._now(loud):
+                if loud and (score >= likeness.CERTAIN or self._now(loud)):
                     yield (*loud[0], PRESENT)
 
     def _now(self, loud: list[tuple[int, int]]) -> bool:
@@ -487,9 +491,15 @@ class _Said:
         return PRESENT
 
 
-def _agrees(stretch: tuple[int, int, float, int]) -> bool:
-    _, _, score, known = stretch
-    return score >= likeness.AGREES or known < likeness.SHORT
+def _least(strength: str, rule: Rule) -> tuple[float, int]:
+    """How much like an emergency a stretch must be for a pattern to count, and of how many known signs to say so."""
+    if strength == WIDE:
+        return likeness.AGREES, likeness.SHORT
+    return likeness.DOUBTS_DEEPLY if rule.fear_counts else likeness.DOUBTS, likeness.LEAST
+
+
+def _is_like(stretch: tuple[int, int, float, int], least: tuple[float, int]) -> bool:
+    return stretch[2] >= least[0] or stretch[3] < least[1]
 
 
 def _hull(spans: list[tuple[int, int]]) -> tuple[int, int]:
