@@ -25,10 +25,10 @@ MESSAGE = (
 )
 LONGEST = 90  # characters of one stretch: the sentences that it was learned from have 47, at most 133
 # Log odds, chosen by what they bring on sentences of writers that were not learned from (docs/decisions/0014).
-CERTAIN = 1.2  # from here on a stretch counts without a rule, whatever `context` says of its words
-ALONE = 0.8  # from here on it does where `context` finds its words present
-AGREES = -0.6  # from here on a wide pattern counts
-DOUBTS = -1.0  # below, a pattern that is not sure does not count
+CERTAIN = 0.8  # from here on a stretch counts without a rule, whatever `context` says of its words
+ALONE = 0.5  # from here on it does where `context` finds its words present
+AGREES = -0.4  # from here on a wide pattern counts
+DOUBTS = -0.8  # below, a pattern that is not sure does not count
 DOUBTS_DEEPLY = -2.0  # below, not even where to fear a thing is to have it: thoughts of suicide
 SHORT = 18  # known signs, about seven characters: below, a wide pattern counts by itself
 LEAST = 30  # known signs, about ten characters: below, likeness alone does not count, nor does a doubt
@@ -71,7 +71,7 @@ def forget() -> None:
 
 
 def signs(text: str, said: Iterable[str]) -> set[str]:
-    """What a stretch is known by: runs of Han characters, 甲_乙 for a pair with one between, and what is `said` there."""
+    """What a stretch is known by: runs of Han characters, 甲_乙 for a pair with one between, and what is said there."""
     found = set(said)
     for run in _HAN_RUNS.findall(text):
         found.update(run)
@@ -109,8 +109,8 @@ def _denied(text: str) -> set[int]:
     return places
 
 
-def stretches(text: str) -> list[tuple[int, int]]:
-    """The text in stretches of at most `LONGEST` characters that end where a sentence or at least a clause does."""
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The text sentence by sentence; one that is longer than `LONGEST` is cut where a clause ends."""
     pieces: list[tuple[int, int]] = []
     start = 0
     for stop in [*(end.end() for end in _ENDS.finditer(text)), len(text)]:
@@ -122,8 +122,13 @@ def stretches(text: str) -> list[tuple[int, int]]:
         if stop > start:
             pieces.append((start, stop))
             start = stop
+    return pieces
+
+
+def stretches(text: str) -> list[tuple[int, int]]:
+    """The text in stretches of at most `LONGEST` characters: sentences that follow each other, parts of a long one."""
     joined: list[tuple[int, int]] = []
-    for first, last in pieces:
+    for first, last in sentences(text):
         if joined and last - joined[-1][0] <= LONGEST:
             joined[-1] = (joined[-1][0], last)
         else:

@@ -6,8 +6,8 @@ A concept is a set of ways to say one thing, written once in `lexicon.yaml`. A w
 
 A pattern is concepts, Chinese words and measures joined by `+` (any order) or `>` (in this order, close together),
 all within a window of characters: `chest + pressure`, `mouth > crooked /5`, `fever + temp>=40`, `chest|back + tearing`.
-One that begins with `~ ` is too wide by itself: it counts where `likeness` agrees. One that begins with `! ` is sure: it
-counts whatever `likeness` says. Any other counts unless `likeness` strongly doubts it.
+One that begins with `~ ` is too wide by itself: it counts where `likeness` agrees. One that begins with `! ` is sure:
+it counts whatever `likeness` says. Any other of an emergency counts unless `likeness` doubts it.
 """
 
 import re

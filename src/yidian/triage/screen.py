@@ -17,7 +17,7 @@ from yidian.triage.conditions import Condition, Truth, atoms_of, holds_for_age, 
 from yidian.triage.context import FEAR_COUNTS, NEGATED, NOT_THE_USUAL, OVER_COUNTS, PRESENT, Context
 from yidian.triage.levels import urgency
 from yidian.triage.measures import measures
-from yidian.triage.phrases import FACTS, SURE, WIDE
+from yidian.triage.phrases import FACTS, PLAIN, SURE, WIDE
 from yidian.triage.rulebook import Rule, Rulebook, load
 
 _IGNORED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
@@ -35,6 +35,7 @@ _BACKGROUND = frozenset(
     | {"low_back", "miss_period", "new_drug", "newborn", "operated", "postpartum", "pregnancy", "statin"}
     | {"thyroid_storm", "thyroid_surgery", "warfarin"}
 )
+_EMERGENCY = urgency(likeness.LEVEL)
 _AWAY = 14  # an exclusion counts within so many characters of the finding
 
 
@@ -83,7 +84,7 @@ def screen(
     said = _Said(smooth, index, age, sex, pregnant)
     found = [(rule.id, rule.level, span) for rule, span in said.findings()]
     worst = max((urgency(level) for _, level, span in found if span[2] == PRESENT), default=0)
-    if worst < urgency(likeness.LEVEL):
+    if worst < _EMERGENCY:
         found += [(likeness.RULE, likeness.LEVEL, span) for span in said.alike()]
     findings = [
         Finding(rule, level, span := (places[start], places[end - 1] + 1), text[slice(*span)], status)
@@ -177,7 +178,9 @@ class _Index:
                 for key in map(_key, self.terms[trigger]):
                     self.triggers.setdefault(key, []).append(len(self.patterns))
                 need = sum({1 << term for term in pattern[0]})
-                self.patterns.append((len(self.rules), need, pattern, phrase[3]))
+                # likeness knows of emergencies only
+                strength = SURE if phrase[3] == PLAIN and urgency(rule.level) < _EMERGENCY else phrase[3]
+                self.patterns.append((len(self.rules), need, pattern, strength))
             self.exclusions.append([self._pattern(phrase) for phrase in rule.exclusions])
             self.rules.append(rule)
         # the terms that a concept, a fact or a measure can meet, one bit each
@@ -261,6 +264,7 @@ def _mask(found: dict[str, list[tuple[int, int]]], length: int) -> None:
             del found[concept]
 
 
+_Scored = tuple[int, int, float, int]  # start, end, log odds, known signs
 _Pattern = tuple[tuple[int, ...], bool, int]  # the numbers of its terms, whether in order, the window
 _ONE: tuple[int, ...] = (1,)
 _NO_SIZE: tuple[int, ...] = ()
@@ -319,7 +323,8 @@ class _Said:
         ages = [value for name, value, _, _ in self.numbers if name == "age"]
         self.age = age if age is not None else ages[0] if ages else 0.05 if "newborn" in self.hits else None
         self.pregnant = pregnant if pregnant is not None else (True if "pregnancy" in self.hits else None)
-        self._likeness: list[tuple[int, int, float, int]] | None = None
+        self._likeness: list[_Scored] | None = None
+        self._sentences: list[_Scored] | None = None
         self._context: Context | None = None
         self._terms: dict[int, list[tuple[int, int]] | bool] = {}
 
@@ -337,8 +342,7 @@ class _Said:
         for key in keys:
             met |= index.meets.get(key, 0)
         chosen = {place for key in keys for place in index.triggers.get(key, ())}
-        wide = likeness.AGREES, likeness.SHORT
-        hopeful = any(_is_like(each, wide) for each in self._stretches())
+        hopeful = any(each[2] >= likeness.AGREES or each[3] < likeness.SHORT for each in self._stretches())
         best: dict[int, tuple[int, int, str]] = {}
         excluded: dict[int, list] = {}
         concerned: dict[int, bool] = {}
@@ -360,7 +364,8 @@ class _Said:
                 if any(first - _AWAY <= end and start <= last + _AWAY for first, last in excluded[number]):
                     continue
                 status = self._status(chosen_spans, pattern[0], rule)
-                if strength != SURE and not self._credible(start, _least(strength, rule)):
+                asked = strength == WIDE or (strength == PLAIN and status == PRESENT)
+                if asked and not self._credible(start, strength, rule):
                     continue
                 if status == PRESENT:
                     best[number] = (start, end, status)
@@ -369,19 +374,29 @@ class _Said:
         for number in sorted(best):
             yield index.rules[number], best[number]
 
-    def _stretches(self) -> list[tuple[int, int, float, int]]:
+    def _stretches(self) -> list[_Scored]:
         if self._likeness is None:
-            pieces = likeness.stretches(self.text)
-            said = likeness.said(self.text, self.hits, self.numbers, pieces)
-            self._likeness = [
-                (first, last, *likeness.score(self.text[first:last], each))
-                for (first, last), each in zip(pieces, said, strict=True)
-            ]
+            self._likeness = self._scored(likeness.stretches(self.text))
         return self._likeness
 
-    def _credible(self, place: int, least: tuple[float, int]) -> bool:
+    def _scored(self, pieces: list[tuple[int, int]]) -> list[_Scored]:
+        said = likeness.said(self.text, self.hits, self.numbers, pieces)
+        return [
+            (first, last, *likeness.score(self.text[first:last], each))
+            for (first, last), each in zip(pieces, said, strict=True)
+        ]
+
+    def _credible(self, place: int, strength: str, rule: Rule) -> bool:
         """Whether what stands there is enough like an emergency for a pattern to count, or too short to say."""
-        return any(each[0] <= place < each[1] and _is_like(each, least) for each in self._stretches())
+        if strength == WIDE:
+            return _is_like(self._stretches(), place, likeness.AGREES, likeness.SHORT)
+        least = likeness.DOUBTS_DEEPLY if rule.fear_counts else likeness.DOUBTS
+        if _is_like(self._stretches(), place, least, likeness.LEAST):
+            return True
+        # one sentence of alarm among ordinary ones
+        if self._sentences is None:
+            self._sentences = self._scored(likeness.sentences(self.text))
+        return _is_like(self._sentences, place, least, likeness.LEAST)
 
     def alike(self) -> Iterator[tuple[int, int, str]]:
         """The words of each stretch that is an emergency by its likeness alone."""
@@ -491,15 +506,8 @@ class _Said:
         return PRESENT
 
 
-def _least(strength: str, rule: Rule) -> tuple[float, int]:
-    """How much like an emergency a stretch must be for a pattern to count, and of how many known signs to say so."""
-    if strength == WIDE:
-        return likeness.AGREES, likeness.SHORT
-    return likeness.DOUBTS_DEEPLY if rule.fear_counts else likeness.DOUBTS, likeness.LEAST
-
-
-def _is_like(stretch: tuple[int, int, float, int], least: tuple[float, int]) -> bool:
-    return stretch[2] >= least[0] or stretch[3] < least[1]
+def _is_like(pieces: list[_Scored], place: int, least: float, known: int) -> bool:
+    return any(first <= place < last and (score >= least or signs < known) for first, last, score, signs in pieces)
 
 
 def _hull(spans: list[tuple[int, int]]) -> tuple[int, int]:
