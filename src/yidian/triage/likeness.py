@@ -83,19 +83,25 @@ def signs(text: str, said: Iterable[str]) -> set[str]:
 
 
 def said(text: str, concepts: Spans, numbers: Numbers, pieces: list[tuple[int, int]]) -> list[set[str]]:
-    """What is said in each stretch: @ and each concept of the lexicon, -@ where it is denied at once, # and numbers."""
+    """What is said in each of the pieces, which lie side by side.
+
+    @ and each concept of the lexicon, -@ where it is denied at once, # and each number with its step.
+    """
     found: list[set[str]] = [set() for _ in pieces]
-    ends = [last for _, last in pieces]
+    if not pieces:
+        return found
+    begin, ends = pieces[0][0], [last for _, last in pieces]
     denied = _denied(text)
     for name, spans in concepts.items():
         if name[0] != "=":
             yes, no = "@" + name, "-@" + name
             for start, end in spans:
-                place = bisect_right(ends, start)
-                if end <= ends[place]:
-                    found[place].add(no if start in denied else yes)
+                if begin <= start and end <= ends[-1]:
+                    place = bisect_right(ends, start)
+                    if end <= ends[place]:
+                        found[place].add(no if start in denied else yes)
     for name, value, start, _ in numbers:
-        if name in _STEPS:
+        if begin <= start < ends[-1] and name in _STEPS:
             found[bisect_right(ends, start)].add(f"#{name}{bisect_right(_STEPS[name], value)}")
     for each in found:
         each -= {"-" + name for name in each}  # denied in one place and said in another

@@ -324,7 +324,7 @@ class _Said:
         self.age = age if age is not None else ages[0] if ages else 0.05 if "newborn" in self.hits else None
         self.pregnant = pregnant if pregnant is not None else (True if "pregnancy" in self.hits else None)
         self._likeness: list[_Scored] | None = None
-        self._sentences: list[_Scored] | None = None
+        self._sentences: dict[tuple[int, int], _Scored | None] | None = None
         self._context: Context | None = None
         self._terms: dict[int, list[tuple[int, int]] | bool] = {}
 
@@ -376,15 +376,25 @@ class _Said:
 
     def _stretches(self) -> list[_Scored]:
         if self._likeness is None:
-            self._likeness = self._scored(likeness.stretches(self.text))
+            pieces = likeness.stretches(self.text)
+            said = likeness.said(self.text, self.hits, self.numbers, pieces)
+            self._likeness = [
+                (first, last, *likeness.score(self.text[first:last], each))
+                for (first, last), each in zip(pieces, said, strict=True)
+            ]
         return self._likeness
 
-    def _scored(self, pieces: list[tuple[int, int]]) -> list[_Scored]:
-        said = likeness.said(self.text, self.hits, self.numbers, pieces)
-        return [
-            (first, last, *likeness.score(self.text[first:last], each))
-            for (first, last), each in zip(pieces, said, strict=True)
-        ]
+    def _sentence(self, place: int) -> _Scored:
+        """The sentence at a place with its likeness."""
+        if self._sentences is None:
+            self._sentences = dict.fromkeys(likeness.sentences(self.text))
+        piece = next((first, last) for first, last in self._sentences if first <= place < last)
+        scored = self._sentences[piece]
+        if scored is None:
+            first, last = piece
+            said = likeness.said(self.text, self.hits, self.numbers, [piece])
+            scored = self._sentences[piece] = (first, last, *likeness.score(self.text[first:last], said[0]))
+        return scored
 
     def _credible(self, place: int, strength: str, rule: Rule) -> bool:
         """Whether what stands there is enough like an emergency for a pattern to count, or too short to say."""
@@ -394,9 +404,7 @@ class _Said:
         if _is_like(self._stretches(), place, least, likeness.LEAST):
             return True
         # one sentence of alarm among ordinary ones
-        if self._sentences is None:
-            self._sentences = self._scored(likeness.sentences(self.text))
-        return _is_like(self._sentences, place, least, likeness.LEAST)
+        return _is_like([self._sentence(place)], place, least, likeness.LEAST)
 
     def alike(self) -> Iterator[tuple[int, int, str]]:
         """The words of each stretch that is an emergency by its likeness alone."""
