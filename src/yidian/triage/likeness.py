@@ -25,8 +25,8 @@ MESSAGE = (
 )
 LONGEST = 90  # characters of one stretch: the sentences that it was learned from have 47, at most 133
 # Log odds, chosen by what they bring on sentences of writers that were not learned from (docs/decisions/0014).
-CERTAIN = 0.8  # from here on a stretch counts without a rule, whatever `context` says of its words
-ALONE = 0.5  # from here on it does where `context` finds its words present
+CERTAIN = 0.6  # from here on a stretch counts without a rule, whatever `context` says of its words
+ALONE = 0.3  # from here on it does where `context` finds its words present
 AGREES = -0.4  # from here on a wide pattern counts
 DOUBTS = -0.8  # below, a pattern that is not sure does not count
 DOUBTS_DEEPLY = -2.0  # below, not even where to fear a thing is to have it: thoughts of suicide
