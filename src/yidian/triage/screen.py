@@ -363,9 +363,10 @@ class _Said:
                 start, end = chosen_spans[0] if len(chosen_spans) == 1 else _hull(chosen_spans)
                 if any(first - _AWAY <= end and start <= last + _AWAY for first, last in excluded[number]):
                     continue
+                if strength == WIDE and not self._credible(start, strength, rule):
+                    continue
                 status = self._status(chosen_spans, pattern[0], rule)
-                asked = strength == WIDE or (strength == PLAIN and status == PRESENT)
-                if asked and not self._credible(start, strength, rule):
+                if strength == PLAIN and status == PRESENT and not self._credible(start, strength, rule):
                     continue
                 if status == PRESENT:
                     best[number] = (start, end, status)
