@@ -270,3 +270,13 @@ def test_one_number_for_two_groups_costs_the_second_only(tmp_path):
     assert len(said) == 1 and said[0].startswith(f"{PATH}:6: ") and "冲突" in said[0]
     assert set(SynonymGroup.objects.values_list("slug", flat=True)) == {"deng-long-bing", "zhu-tai-zheng"}
     assert bring(folder)[0] == "0 created, 0 updated, 2 unchanged, 1 rejected"
+
+
+@pytest.mark.django_db
+def test_a_group_does_not_stand_above_itself(tmp_path):
+    above = record("deng-long-bing", "灯笼病", ["灯笼"]) + "  broader: {}\n"
+    counts, said = bring(bundle(tmp_path, above.format("deng-long-bing")))
+    assert counts == "0 created, 0 updated, 0 unchanged, 1 rejected" and "自己的上面" in said[0]
+    counts, said = bring(bundle(tmp_path, above.format("la-zhu-zheng"), record("la-zhu-zheng", "蜡烛症", ["蜡烛"])))
+    assert counts == "2 created, 0 updated, 0 unchanged, 0 rejected"
+    assert SynonymGroup.objects.get(slug="deng-long-bing").broader.name == "蜡烛症"

@@ -18,14 +18,17 @@ from yidian.zh.aligned import align
 from yidian.zh.grams import runs
 
 JUDGED = Path(__file__).parent / "data" / "term_linking.jsonl"
+# written by a hand that had seen neither words nor rules, and looked at once, when all was done: 0.97 of the synonyms
+EXAM = JUDGED.with_name("term_linking_exam.jsonl")
 # The share of queries whose term is among the first ten, by how they are written. Measured on the held-out part
 # with the vocabulary of November 2026: clean, initials, pinyin and traditional 1.00, typo 0.98, synonym 0.97,
 # english 0.91, which is one of eleven.
 LEAST = {
     "dev": {"clean": 0.98, "english": 0.95, "initials": 0.95, "pinyin": 0.98, "typo": 0.98, "traditional": 0.95},
     "held-out": {"clean": 0.98, "english": 0.90, "initials": 0.95, "pinyin": 0.98, "typo": 0.95, "traditional": 0.95},
+    "exam": {"english": 0.88, "initials": 0.95, "pinyin": 0.98, "typo": 0.98, "traditional": 0.90},
 }
-LEAST_SYNONYM = {"dev": 0.98, "held-out": 0.95}
+LEAST_SYNONYM = {"dev": 0.98, "held-out": 0.95, "exam": 0.95}
 # The share of words that are found again when their own group does not list them: one word in ten and three
 # descriptions in ten are left out, and nothing but likeness is left to find them by. Measured: 0.89 and 0.83.
 LEAST_UNLISTED = {"name": 0.86, "description": 0.80}
@@ -36,7 +39,8 @@ def is_han(text):
 
 
 def judged(part):
-    lines = [json.loads(line) for line in JUDGED.read_text(encoding="utf-8").splitlines()]
+    text = (EXAM if part == "exam" else JUDGED).read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
     return [line for line in lines if line["part"] == part]
 
 
@@ -51,7 +55,7 @@ def recall(part):
     return {kind: found[kind] / asked[kind] for kind in asked}
 
 
-@pytest.mark.parametrize("part", ["dev", "held-out"])
+@pytest.mark.parametrize("part", ["dev", "held-out", "exam"])
 def test_the_term_is_among_the_first_ten(part):
     measured = recall(part)
     least = LEAST[part] | {"synonym": LEAST_SYNONYM[part]}

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from yidian import starter
@@ -104,7 +104,10 @@ def set_account(username: str, *, admin: bool) -> str:
 
 def renew_derived(progress: Callable) -> None:
     """Rebuilds what another version of this program derived, and has search look at the self-tests of this one."""
-    bring_in_line()
+    try:
+        bring_in_line()
+    except OperationalError as error:  # a disk that came back read-only: readers are served what search knew before
+        click.echo(f"搜索没能看到这一版的自测，下次启动再试：{error}", err=True)
     if stale_count():
         click.echo("正在更新页面……", err=True)
         rebuild(progress)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from yidian.exchange.documents import Problem, Record
 from yidian.search.keys import match_form
-from yidian.terms.models import SynonymGroup, taken_message
+from yidian.terms.models import OWN_BROADER, SynonymGroup, taken_message
 
 # The slug and name of the group that has a word, by the word's match form.
 Owners = dict[str, tuple[str, str]]
@@ -31,7 +31,9 @@ def owners_on_site(coming: Iterable[str] = ()) -> Owners:
 
 
 def synonym_faults(record: Record, owners: Owners) -> Iterable[Problem]:
-    """A problem for each word that another group has."""
+    """A problem for each word that another group has, and for a group that stands above itself."""
+    if any(each.key == record.key for each in record.references if each.kind == "synonym_group"):
+        yield record.problem("broader", OWN_BROADER.rstrip("。"))
     for word in _words(record):
         slug, name = owners.get(match_form(word), (record.key, ""))
         if slug != record.key:

@@ -141,7 +141,7 @@ class SynonymGroup(Publishable):
         """What can be refused without a look at the other groups."""
         super().clean()
         if self.broader_id and self.broader_id == self.pk:
-            raise ValidationError({"broader": "一组词不能在自己的上面，请选别的组，或留空。"})
+            raise ValidationError({"broader": OWN_BROADER})
         forms: dict[str, str] = {}
         for word in self.words():
             form = match_form(word)
@@ -160,6 +160,9 @@ class SynonymGroup(Publishable):
     def purge_keys(self) -> list[str]:
         """None: no page shows it; what it changes is how queries are understood."""
         return []
+
+
+OWN_BROADER = "一组词不能在自己的上面，请选别的组，或留空。"
 
 
 def taken_message(word: str, name: str, slug: str) -> str:
