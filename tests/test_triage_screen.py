@@ -272,6 +272,24 @@ def test_likeness_raises_and_never_lowers(monkeypatch):
     assert alike and all(finding.level == likeness.LEVEL and finding.status == "present" for finding in alike)
 
 
+def test_what_is_sure_counts_whatever_likeness_says_and_a_joke_falls_to_its_doubt(monkeypatch):
+    sure = ["奶奶怎么叫都叫不醒，今天早上还好好的在院子里喂鸡", "婆婆喝了农药，现在在床上躺着，家里只有我一个人"]
+    jest = "这两天房价高烧不退，我的钱包一直打寒战，晚上吃什么好"
+    assert level(jest) is None
+    for bound in ("CERTAIN", "ALONE", "AGREES", "DOUBTS", "DOUBTS_DEEPLY"):
+        monkeypatch.setattr(likeness, bound, math.inf)
+    assert [level(text) for text in sure] == ["emergency_call"] * 2
+    for bound in ("DOUBTS", "DOUBTS_DEEPLY"):
+        monkeypatch.setattr(likeness, bound, -math.inf)
+    assert urgency(level(jest)) >= urgency("emergency")  # a rule does find it
+
+
+def test_one_sentence_of_alarm_is_heard_among_ordinary_ones():
+    ordinary = "周末带孩子去公园放风筝，回来做了红烧肉，作业还没写完，下周要开家长会，想问问怎么安排时间好。"
+    assert level(ordinary * 3) is None
+    assert level(ordinary + "我妈现在嘴歪了，说话不清。" + ordinary) == "emergency_call"
+
+
 def test_what_is_shipped_is_what_is_learned_byte_for_byte():
     spec = importlib.util.spec_from_file_location("learn_red_flags", SCRIPTS / "learn_red_flags.py")
     script = importlib.util.module_from_spec(spec)

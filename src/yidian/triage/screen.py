@@ -7,7 +7,7 @@ the text, and every finding carries its span in code points of the input.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -275,7 +275,7 @@ def _commonness(words) -> float:
     return sum(20 if isinstance(word, str) and len(word) == 1 else 1 for word in words)
 
 
-def _by_first(words) -> dict[str, tuple[str, ...]]:
+def _by_first(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Words by their first character, longest first; an empty word stands under the empty string."""
     found: dict[str, list[str]] = {}
     for word in sorted(words, key=len, reverse=True):
