@@ -56,7 +56,8 @@ def serve(host: str, port: int, workers: int) -> None:
 
     if start.load_starter(progress):
         click.echo("已装上起步百科。")
-    start.renew_derived(progress)
+    else:
+        start.renew_derived(progress)
     if account := start.first_account():
         click.echo(f"编辑账号：{account[0]}  密码：{account[1]}（只显示这一次，请记下）")
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 compared, not bound

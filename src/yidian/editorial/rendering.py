@@ -25,6 +25,8 @@ WITHHELD = "这一步先不要做"
 WITHHELD_WHY = "它依据的主张有了变化，编辑部正在改写。拿不准就问医生。"
 
 _CARE_ORDER = {level: position for position, level in enumerate(CareLevel.values)}
+# A citation as `citation` writes it, with the number of its source.
+CITED = re.compile(r'<sup class="cite"><a href="#source-(\d+)".*?</sup>')
 _TAG_OR_TEXT = re.compile(r"(<[^>]*>)")
 
 

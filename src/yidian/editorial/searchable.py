@@ -1,6 +1,5 @@
 """What search reads of everything public; `search` itself knows no models and is told of this by a setting."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -9,7 +8,7 @@ from django.apps import apps
 from django.db.models import QuerySet
 
 from yidian.editorial.models import Entry
-from yidian.editorial.rendering import belongs, rendered_now
+from yidian.editorial.rendering import CITED, belongs, rendered_now
 from yidian.publication.models import Publishable
 from yidian.publication.reads import CompiledRead
 from yidian.search.documents import Document
@@ -176,12 +175,9 @@ def _texts(rendered: dict) -> Iterator[str]:
         yield _words(each["instead"])
 
 
-# Footnotes are for the eye: [12] behind a sentence is none of its words.
-_CITED = re.compile(r'<sup class="cite">.*?</sup>')
-
-
 def _words(html: str) -> str:
-    return plain(_CITED.sub("", html))
+    # footnotes are for the eye: [12] behind a sentence is none of its words
+    return plain(CITED.sub("", html))
 
 
 def _block_texts(blocks: list[dict]) -> Iterator[str]:

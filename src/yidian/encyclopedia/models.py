@@ -156,13 +156,14 @@ class ActionGuide(Entry):
         return (step for phase in self.phases for step in phase.value["steps"])
 
     def publication_faults(self) -> dict[str, list[str]]:
-        faults = []
-        for step in self.steps():
-            chosen = [claim.pk for claim in step["claims"] if claim]
-            # read afresh: a block may hold the claim as it was when the form was opened
-            for claim in Claim.objects.filter(pk__in=chosen).prefetch_related("sources"):
-                if claim.verdict != Verdict.SUPPORTED:
-                    faults.append(step_fault(step["name"], claim.slug, claim.name, claim.verdict))
+        chosen = dict.fromkeys((step["name"], claim.pk) for step in self.steps() for claim in step["claims"] if claim)
+        # read afresh: a block may hold the claim as it was when the form was opened
+        claims = Claim.objects.prefetch_related("sources").in_bulk({pk for _, pk in chosen})
+        faults = [
+            step_fault(name, claim.slug, claim.name, claim.verdict)
+            for name, pk in chosen
+            if (claim := claims.get(pk)) and claim.verdict != Verdict.SUPPORTED
+        ]
         return {"phases": faults} if faults else {}
 
 

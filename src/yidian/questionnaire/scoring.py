@@ -194,7 +194,7 @@ def _meets(given: tuple, operator: str, wanted: Any) -> bool:
         return wanted not in given
     if operator == "=":
         return wanted in given
-    compared = _COMPARISONS[operator]
+    compared = COMPARISONS[operator]
     return any(isinstance(each, Decimal) and isinstance(wanted, Decimal) and compared(each, wanted) for each in given)
 
 
@@ -414,7 +414,7 @@ def _is(sheet: _Sheet, pair: Mapping) -> bool | None:
     return True if code in given else None if UNSURE in given else False
 
 
-_COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
     ">=": lambda a, b: a >= b,
     ">": lambda a, b: a > b,
     "<=": lambda a, b: a <= b,
@@ -425,10 +425,10 @@ _COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
 
 def _compare(sheet: _Sheet, triple: list) -> bool | None:
     left, sign, right = triple
-    if sign not in _COMPARISONS:
+    if sign not in COMPARISONS:
         raise SidecarError(f"没有这个比较：{sign}")
     a, b = number(sheet, left), number(sheet, right)
-    return None if a is None or b is None else _COMPARISONS[sign](a, b)
+    return None if a is None or b is None else COMPARISONS[sign](a, b)
 
 
 def _all(sheet: _Sheet, conditions: list) -> bool | None:

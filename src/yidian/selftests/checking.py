@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from yidian.questionnaire.reading import read_json
-from yidian.questionnaire.scoring import CONDITIONS, LEVELS, NUMBERS, NUMERIC, Form, prepare
+from yidian.questionnaire.scoring import COMPARISONS, CONDITIONS, LEVELS, NUMBERS, NUMERIC, Form, prepare
 from yidian.questionnaire.validate import questionnaire_issues
 
 KINDS = {"triage": "现在怎么办", "score": "打分的自测", "measure": "量一量", "checklist": "核对清单", "diary": "日记"}
@@ -17,7 +17,6 @@ _SAID = ("instructions", "audience", "validated", "missing")
 _READ = ("text", "abstract", "known")
 _CERTAINTIES = ("high", "moderate", "low", "very_low")
 _IDENTIFIERS = ("url", "doi", "pmid", "document_number")
-_SIGNS = (">=", ">", "<=", "<", "=")
 
 
 def faults(path: Path) -> list[str]:
@@ -224,8 +223,8 @@ def _condition(form: Form, expression: Any, known: set[str]) -> Iterator[str]:
             if _one_of(link_id, form.asked) and form.asked[link_id].option(code) is None:
                 yield f"{link_id} 没有 {code!r} 这个选项；是和否要加引号。"
     elif operator == "compare":
-        if len(_list(argument)) != 3 or not _one_of(argument[1], _SIGNS):
-            yield f"compare 写成 [左边, 比较, 右边]，比较只有 {'、'.join(_SIGNS)}。"
+        if len(_list(argument)) != 3 or not _one_of(argument[1], COMPARISONS):
+            yield f"compare 写成 [左边, 比较, 右边]，比较只有 {'、'.join(COMPARISONS)}。"
             return
         yield from _number(form, argument[0], known)
         yield from _number(form, argument[2], known)

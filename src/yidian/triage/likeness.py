@@ -1,4 +1,4 @@
-"""How much a stretch of text is like the emergencies of the judged sentences: learned, shipped as data, raise-only.
+"""How much a stretch of text is like the emergencies of the judged sentences: learned, shipped as data.
 
 A logistic regression over the signs of a stretch: its runs of one to three characters, pairs of characters with one
 between them, the concepts of the lexicon that stand in it, denied or not, and its numbers. Learned by
@@ -24,7 +24,7 @@ MESSAGE = (
     "呼吸困难、叫不醒、抽搐、大出血或胸口压着痛，拨打 120。"
 )
 LONGEST = 90  # characters of one stretch: the sentences that it was learned from have 47, at most 133
-# Log odds, chosen by what they bring on sentences of writers that were not learned from (docs/decisions/0014).
+# Log odds, chosen by what they bring on sentences of writers that were not learned from (docs/decisions/0015).
 CERTAIN = 0.6  # from here on a stretch counts without a rule, whatever `context` says of its words
 ALONE = 0.3  # from here on it does where `context` finds its words present
 AGREES = -0.4  # from here on a wide pattern counts

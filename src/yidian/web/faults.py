@@ -137,6 +137,18 @@ def _moved(request) -> HttpResponse | None:
     return response
 
 
+def from_elsewhere(request) -> bool:
+    """Whether a browser says that another site's page sends this."""
+    return request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+
+
+def refused(request) -> HttpResponse | None:
+    """The page for what is no form of this site's; None for a POST that may be read."""
+    if request.method != "POST":
+        return fault_page(request, 405)
+    return fault_page(request, 403) if from_elsewhere(request) else None
+
+
 def bad_request(request, exception=None) -> HttpResponse:
     return fault_page(request, 400)
 

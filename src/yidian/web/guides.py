@@ -73,6 +73,11 @@ def asked_by(contraindication: Mapping, slug: str) -> list[str]:
     return [each.removeprefix(f"{slug}/") for each in contraindication["answered_by"] if each.startswith(f"{slug}/")]
 
 
+def removing(step: Mapping, asked: list[dict]) -> list[dict]:
+    """Those of the questions whose yes takes a step away."""
+    return [each for each in asked if step["key"] and step["key"] in each["removes"]]
+
+
 def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
     """The entry with the steps that the answers forbid replaced by why, and `outcome`: what was removed, what instead.
 
@@ -84,7 +89,7 @@ def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
     for phase in entry["phases"]:
         steps, before = [], None
         for step in phase["steps"]:
-            reasons = [each for each in forbidding if step["key"] and step["key"] in each["removes"]]
+            reasons = removing(step, forbidding)
             if not reasons:
                 steps.append(step)
                 before = None

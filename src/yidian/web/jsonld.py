@@ -6,6 +6,9 @@ from re import sub
 
 from markupsafe import Markup
 
+from yidian.editorial.rendering import CITED
+from yidian.web.guides import removing
+
 # schema.org has SeeDoctorHealthAspect and these; aspects it lacks are left out of hasHealthAspect.
 _ASPECTS = {
     "overview": "OverviewHealthAspect",
@@ -41,12 +44,13 @@ def _block(page: dict, graph: list[dict]) -> Markup:
     return Markup(safe)  # noqa: S704  (base.html puts it into a data block)
 
 
-def _without_none(data: dict) -> dict:
+def without_empty(data: dict) -> dict:
+    """The data without what is empty: FHIR forbids it, schema.org does not need it."""
     return {key: value for key, value in data.items() if value not in (None, "", [], {})}
 
 
 def _text(html: str) -> str:
-    return unescape(sub(r"<[^>]+>", "", sub(r'<sup class="cite">.*?</sup>', "", html))).strip()
+    return unescape(sub(r"<[^>]+>", "", CITED.sub("", html))).strip()
 
 
 def _absolute(page: dict, url: str | None) -> str | None:
@@ -62,7 +66,7 @@ def _author(page: dict, person: dict | None) -> dict:
         return {"@type": "Organization", "name": person["name"]}
     if person is None:
         return {"@type": "Organization", "name": "医典编辑部", "url": page["origin"] + "/about/"}
-    return _without_none(
+    return without_empty(
         {
             "@type": ["IndividualPhysician", "Person"],
             "name": person["name"],
@@ -73,7 +77,7 @@ def _author(page: dict, person: dict | None) -> dict:
 
 
 def _web_page(page: dict, entry: dict, **more) -> dict:
-    return _without_none(
+    return without_empty(
         {
             "@type": "MedicalWebPage",
             "@id": page["address"],
@@ -92,7 +96,7 @@ def _web_page(page: dict, entry: dict, **more) -> dict:
             "medicalAudience": {"@type": "MedicalAudience", "audienceType": "Patient"},
             "usageInfo": "本内容不能作为治疗依据，如有不适请到医院就诊。",
             "hasPart": [
-                _without_none(
+                without_empty(
                     {
                         "@type": "HealthTopicContent",
                         "hasHealthAspect": f"https://schema.org/{_ASPECTS[module['aspect']]}"
@@ -105,7 +109,7 @@ def _web_page(page: dict, entry: dict, **more) -> dict:
                 for module in entry["modules"]
             ],
             "citation": [
-                _without_none(
+                without_empty(
                     {
                         "@type": "MedicalGuideline" if source["kind_label"] == "指南" else "ScholarlyArticle",
                         "name": source["title"],
@@ -149,7 +153,7 @@ def article(page: dict, entry: dict, about: dict | None) -> Markup:
 
 
 def condition(page: dict, entry: dict, condition_kind: str) -> Markup:
-    entity = _without_none(
+    entity = without_empty(
         {
             "@type": "MedicalSignOrSymptom" if condition_kind == "symptom" else "MedicalCondition",
             "name": entry["name"],
@@ -170,7 +174,7 @@ def condition(page: dict, entry: dict, condition_kind: str) -> Markup:
 
 def question(page: dict, entry: dict, answers: list[dict]) -> Markup:
     shaped = [
-        _without_none(
+        without_empty(
             {
                 "@type": "Answer",
                 "text": "\n".join(_text(block["html"]) for block in answer["blocks"] if block["type"] == "text"),
@@ -182,7 +186,7 @@ def question(page: dict, entry: dict, answers: list[dict]) -> Markup:
         )
         for answer in answers
     ]
-    asked = _without_none(
+    asked = without_empty(
         {
             "@type": "Question",
             "name": entry["name"],
@@ -210,7 +214,7 @@ def guide(page: dict, entry: dict) -> Markup:
             sections.append(section | {"url": f"{page['address']}#phase-{number}", "itemListElement": steps})
     # only what is timed, of what is to be done at once: what takes two weeks has no duration that means anything
     seconds = sum(step["seconds"] or 0 for phase in entry["phases"][:1] for step in phase["steps"])
-    how_to = _without_none(
+    how_to = without_empty(
         {
             "@type": "HowTo",
             "@id": f"{page['address']}#howto",
@@ -228,10 +232,9 @@ def guide(page: dict, entry: dict) -> Markup:
 def _how_to_step(page: dict, entry: dict, step: dict, place: int) -> dict:
     unless = [
         f"{each['question']}答“是”或不确定，就不做这一步：{_text(each['instead'])}"
-        for each in entry["contraindications"]
-        if step["key"] and step["key"] in each["removes"]
+        for each in removing(step, entry["contraindications"])
     ]
-    return _without_none(
+    return without_empty(
         {
             "@type": "HowToStep",
             "name": step["name"],
@@ -245,7 +248,7 @@ def _how_to_step(page: dict, entry: dict, step: dict, place: int) -> dict:
 
 def physician(page: dict, physician: dict) -> Markup:
     hospital = physician["hospital"]
-    person = _without_none(
+    person = without_empty(
         {
             "@type": ["IndividualPhysician", "Person"],
             "@id": page["address"],
@@ -256,7 +259,7 @@ def physician(page: dict, physician: dict) -> Markup:
             "medicalSpecialty": physician["department"] and physician["department"]["name"],
             "knowsAbout": [known["name"] for known in physician["knows_about"]],
             "hasCredential": [
-                _without_none(
+                without_empty(
                     {
                         "@type": "EducationalOccupationalCredential",
                         "credentialCategory": credential["category"],
@@ -273,7 +276,7 @@ def physician(page: dict, physician: dict) -> Markup:
 
 
 def hospital(page: dict, hospital: dict) -> Markup:
-    place = _without_none(
+    place = without_empty(
         {
             "@type": "Hospital",
             "@id": page["address"],
@@ -286,7 +289,7 @@ def hospital(page: dict, hospital: dict) -> Markup:
 
 
 def claim(page: dict, claim: dict) -> Markup:
-    stated = _without_none(
+    stated = without_empty(
         {
             "@type": "Claim",
             "@id": page["address"],

@@ -8,6 +8,9 @@ import re
 from html import unescape
 
 from yidian.editorial.blocks import Phase
+from yidian.editorial.rendering import CITED
+from yidian.web import guides
+from yidian.web.jsonld import without_empty
 
 
 def _days(count: int) -> dict:
@@ -23,7 +26,6 @@ _PHASE_TIMES = {
 # http://hl7.org/fhir/request-priority, by how soon to get help
 _PRIORITIES = {"emergency_call": "stat", "emergency": "asap", "same_day": "urgent"}
 _ASKED = "before-you-start"
-_CITED = re.compile(r'<sup class="cite"><a href="#source-(\d+)".*?</sup>')
 _BLOCK_END = re.compile(r"</(?:p|li)>")
 _TAG = re.compile(r"<[^>]+>")
 
@@ -31,7 +33,7 @@ _TAG = re.compile(r"<[^>]+>")
 def plan_definition(page: dict, entry: dict, slug: str, identifier: str) -> dict:
     """The resource as plain data; `page` and `entry` as a guide's page has them, `identifier` the guide's UUID."""
     awaits = entry["review_state"] == "awaiting"
-    return _full(
+    return without_empty(
         {
             "resourceType": "PlanDefinition",
             "id": slug[:64],
@@ -71,13 +73,8 @@ def plan_definition(page: dict, entry: dict, slug: str, identifier: str) -> dict
     )
 
 
-def _full(data: dict) -> dict:
-    """The data without what is empty, which FHIR forbids."""
-    return {name: value for name, value in data.items() if value not in (None, "", [], {})}
-
-
 def _text(html: str) -> str:
-    return unescape(_TAG.sub("", _BLOCK_END.sub("\n", _CITED.sub("", html)))).strip()
+    return unescape(_TAG.sub("", _BLOCK_END.sub("\n", CITED.sub("", html)))).strip()
 
 
 def _coded(system: str, code: str) -> dict:
@@ -86,7 +83,7 @@ def _coded(system: str, code: str) -> dict:
 
 def _source(source: dict) -> dict:
     named = [source[key] for key in ("authors", "title", "publisher", "date") if source.get(key)]
-    return _full(
+    return without_empty(
         {
             "type": "citation",
             "label": str(source["number"]),
@@ -99,7 +96,7 @@ def _source(source: dict) -> dict:
 
 def _documentation(html: str, entry: dict, page: dict, claims: list[dict] = ()) -> list[dict]:
     """What a text cites and a step rests on."""
-    cited = dict.fromkeys(_CITED.findall(html))
+    cited = dict.fromkeys(CITED.findall(html))
     found = [_source(source) for source in entry["sources"] if str(source["number"]) in cited]
     return found + [
         {"type": "justification", "display": claim["text"], "url": page["origin"] + claim["url"]} for claim in claims
@@ -107,9 +104,9 @@ def _documentation(html: str, entry: dict, page: dict, claims: list[dict] = ()) 
 
 
 def _questionnaire(entry: dict) -> dict:
-    codes = (("yes", "是"), ("no", "不是"), ("unsure", "不确定"))
     options = [
-        {"valueCoding": {"system": "urn:yidian:answer", "code": code, "display": display}} for code, display in codes
+        {"valueCoding": {"system": "urn:yidian:answer", "code": code, "display": guides.WORDS[code]}}
+        for code in guides.ANSWERS
     ]
     return {
         "resourceType": "Questionnaire",
@@ -142,7 +139,7 @@ def _asked(entry: dict, page: dict) -> dict:
         "selectionBehavior": "any",
         "groupingBehavior": "logical-group",
         "action": [
-            _full(
+            without_empty(
                 {
                     "id": f"instead-{each['key']}",
                     "title": each["question"],
@@ -169,17 +166,19 @@ def _phases(entry: dict, page: dict) -> list[dict]:
             if step["withheld"]:
                 continue
             html = str(step["html"])
-            removing = [each for each in entry["contraindications"] if step["key"] and step["key"] in each["removes"]]
             repeat = {"duration": step["seconds"], "durationUnit": "s"} if step["seconds"] else None
             steps.append(
-                _full(
+                without_empty(
                     {
                         "id": step["key"],
                         "prefix": str(number),
                         "title": step["name"],
                         "description": _text(html),
                         "documentation": _documentation(html, entry, page, step["claims"]),
-                        "condition": [_condition(each, forbids=False) for each in removing],
+                        "condition": [
+                            _condition(each, forbids=False)
+                            for each in guides.removing(step, entry["contraindications"])
+                        ],
                         "timingTiming": {"repeat": repeat} if repeat else None,
                         "participant": [{"type": "patient"}],
                     }
@@ -187,12 +186,12 @@ def _phases(entry: dict, page: dict) -> list[dict]:
             )
         if steps:
             group = {"title": phase["label"], "condition": stops, **_PHASE_TIMES.get(phase["phase"], {})}
-            made.append(_full(group | {"groupingBehavior": "logical-group", "action": steps}))
+            made.append(without_empty(group | {"groupingBehavior": "logical-group", "action": steps}))
     return made
 
 
 def _care(card: dict, entry: dict, page: dict) -> dict:
-    return _full(
+    return without_empty(
         {
             "title": card["heading"],
             "description": "\n".join(_text(item) for item in card["items"]),

@@ -22,7 +22,7 @@ from yidian.questionnaire.scoring import LEVELS, NUMERIC, UNSURE, Asked, answer_
 from yidian.selftests.checking import KINDS
 from yidian.selftests.library import SelfTest, self_tests
 from yidian.web import guides, jsonld, queries
-from yidian.web.faults import fault_page, read_only
+from yidian.web.faults import read_only, refused
 from yidian.web.pages import HANT_PREFIX, crumbs, page_context, render
 from yidian.zh.hant import to_hant
 
@@ -258,9 +258,13 @@ def _open_band(scale: Mapping, first: str, last: str) -> dict:
     return low | {"label": scale["label"], "name": WORDS["at_least"].format(**low), "text": text + low["text"]}
 
 
-def _result(test: SelfTest, answers: dict, stopped: bool) -> dict:
-    """Everything the result page says; the browser's engine builds the same from the same data."""
-    found = outcome(test.form, answers)
+def _stops(found: dict) -> bool:
+    """Whether a red flag fired that ends the test at once."""
+    return any(rule["level"] in STOPPING for rule in found["red_flags"])
+
+
+def _result(test: SelfTest, answers: dict, found: dict, *, stopped: bool) -> dict:
+    """Everything the result page says of an outcome; the browser's engine builds the same from the same data."""
     scales = {scale["code"]: scale for scale in test.sidecar.get("bands", ())}
     bands = [
         next(row for row in scales[code]["table"] if row["code"] == band) | {"label": scales[code]["label"]}
@@ -440,11 +444,7 @@ def self_test(request, slug: str, hant: bool = False) -> HttpResponse:
     if request.method in {"GET", "HEAD"}:
         tags = ["self-tests", "list:guides", "list:conditions"]
         return _shown(test, hant, tags)
-    if request.method != "POST":
-        return fault_page(request, 405)
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        return fault_page(request, 403)
-    return _step(test, request.POST, hant)
+    return refused(request) or _step(test, request.POST, hant)
 
 
 def _place_of(test: SelfTest, link_id: str, answers: dict) -> int | None:
@@ -479,16 +479,18 @@ def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
             return ask(place, typed=given.get(f"a.{here}", "")[:20], fault=fault)
     found = outcome(test.form, answers)
     held = {key: str(value[0]) for key, value in answers.items()}
-    if any(rule["level"] in STOPPING for rule in found["red_flags"]) and go not in SAVED:
-        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=True), answers=held)
     if go in SAVED:
-        return _saved(test, answers, go, hant)
+        return _saved(test, answers, found, go, hant)
+    if _stops(found):
+        result = _result(test, answers, found, stopped=True)
+        return _shown(test, hant, None, stage="result", result=result, answers=held)
     if place is not None and go in {"next", "skip", "unsure"}:
         after = (_place_of(test, here, answers) or 0) + 1
         if after < len(screens(test.form, answers)):
             return ask(after)
     if go == "result":
-        return _shown(test, hant, None, stage="result", result=_result(test, answers, stopped=False), answers=held)
+        result = _result(test, answers, found, stopped=False)
+        return _shown(test, hant, None, stage="result", result=result, answers=held)
     rows, fired = _answer_rows(test, found["enabled"], answers), _fired(test, found)
     return _shown(test, hant, None, stage="review", rows=rows, fired=fired, answers=held)
 
@@ -498,13 +500,13 @@ def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
 SAVED = {"save-text": ("txt", "text/plain"), "save-data": ("json", "application/fhir+json")}
 
 
-def _saved(test: SelfTest, answers: dict, go: str, hant: bool) -> HttpResponse:
+def _saved(test: SelfTest, answers: dict, found: dict, go: str, hant: bool) -> HttpResponse:
     """The result as a file for the reader's own device, made for this answer and kept nowhere."""
     suffix, media_type = SAVED[go]
     if go == "save-text":
-        stopped = any(rule["level"] in STOPPING for rule in outcome(test.form, answers)["red_flags"])
+        result = _result(test, answers, found, stopped=_stops(found))
         component = engines["jinja2"].env.get_template("test-result/test-result.html").module
-        text = page_text(test.title, component.test_result(_result(test, answers, stopped), WORDS))
+        text = page_text(test.title, component.test_result(result, WORDS))
     else:
         authored = timezone.now().isoformat(timespec="seconds")
         text = json.dumps(kept(test.form, answers, authored=authored, words=not hant), ensure_ascii=False, indent=2)

@@ -24,7 +24,7 @@ from yidian.selftests.library import about as self_tests_about
 from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
 from yidian.web import guides, jsonld, queries, red_flags, self_tests
-from yidian.web.faults import fault_page, read_only
+from yidian.web.faults import fault_page, from_elsewhere, read_only, refused
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 from yidian.web.plan_definition import plan_definition
 
@@ -203,11 +203,7 @@ def guide_handout(request, slug: str, hant: bool = False):
 def _fitted_to_reader(request, make_page, section: str, slug: str, hant: bool):
     if request.method in {"GET", "HEAD"}:
         return make_page(section, slug, hant)
-    if request.method != "POST":
-        return fault_page(request, 405)
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        return fault_page(request, 403)
-    return make_page(section, slug, hant, given=request.POST)
+    return refused(request) or make_page(section, slug, hant, given=request.POST)
 
 
 def handout_page(section: str, slug: str, hant: bool, given=None) -> HttpResponse:
@@ -589,7 +585,7 @@ def report(request, hant: bool = False):
     context = {"about": about, "text": "", "quote": "", "errors": {}, "done": False}
     status = 200
     if request.method == "POST":
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        if from_elsewhere(request):
             return fault_page(request, 403)
         text, quote = clean_text(given.get("text", "")).strip(), clean_text(given.get("quote", "")).strip()
         context |= {"text": text, "quote": quote}
