@@ -581,6 +581,10 @@ def test_self_tests_are_found_and_suggested(client, quick_search, settings, monk
     finding.bring_in_line()
     assert link not in shown("/search?q=抑郁自测") and "抑郁自测（PHQ-9）" not in suggested("抑郁自")
     assert library().catch_up() and link not in shown("/search?q=抑郁自测")
+    # and one that has it again: also found by what its page says, which is in the index alone
+    monkeypatch.setattr(finding, "self_tests", self_tests)
+    finding.bring_in_line()
+    assert library().catch_up() and link in shown("/search?q=过去两周的心情和精神")
 
 
 def test_the_guide_that_follows_is_one_of_the_starter_and_is_not_shown_beside_a_red_flag(client):
