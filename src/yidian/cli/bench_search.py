@@ -84,7 +84,8 @@ def _fill(size: int, corpus: str | None) -> dict:
 
     from yidian.answers.models import Question
     from yidian.cli.start import load_starter, prepare_database
-    from yidian.search.actions import index_names
+    from yidian.editorial.searchable import searched
+    from yidian.search.actions import insert_names, names_of
     from yidian.search.models import IndexRequest
 
     prepare_database()
@@ -94,15 +95,18 @@ def _fill(size: int, corpus: str | None) -> dict:
 
     def keep() -> None:
         with transaction.atomic():
-            for question in Question.objects.bulk_create(rows):
-                index_names("question", question.pk, f"/questions/{question.slug}/", question.name)
+            made = Question.objects.bulk_create(rows)
+            named = [names_of("question", each.pk, f"/questions/{each.slug}/", each.name) for each in made]
+            insert_names([name for names in named for name in names])
         rows.clear()
 
     for number, (title, answer) in enumerate(_pairs(size, _names(), corpus, drawn)):
         block = {"type": "text", "html": f"<p>{answer}</p>"}
         rendered = form | {"answers": {"1": [block]}, "of": "", "care_advice": [], "modules": []}
         slug = f"b{number:07d}"
-        rows.append(Question(slug=slug, name=title, live=True, rendered=rendered, date_published=today))
+        question = Question(slug=slug, name=title, live=True, rendered=rendered, date_published=today)
+        question.searched = searched(question, rendered)
+        rows.append(question)
         if len(rows) == 1_000:
             keep()
     keep()
@@ -156,6 +160,7 @@ def _ask(size: int, corpus: str | None) -> dict:
 
     from yidian.search.ask import ask
     from yidian.search.library import library
+    from yidian.web.searching import IN_A_GROUP, TOGETHER
 
     drawn = _drawn()
     names = _names()
@@ -163,7 +168,7 @@ def _ask(size: int, corpus: str | None) -> dict:
     for question in questions[:20]:  # the dictionaries of pinyin and 简繁 are loaded by the first queries
         ask(question)
     engine = library().engine()
-    all_in = _costs(ask, questions)
+    all_in = _costs(lambda question: ask(question, limit=TOGETHER, in_each=IN_A_GROUP), questions)
     alone = _costs(engine.search, questions)
     with override_settings(ALLOWED_HOSTS=["testserver"]):
         client = Client()

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from yidian.editorial.models import Entry
 from yidian.editorial.rendering import glossary, is_current, render
+from yidian.editorial.searchable import searched
 from yidian.evidence.models import Appearance
 from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
@@ -74,8 +75,8 @@ def _refresh_rendered(content: Entry, words: dict | None) -> None:
         appearances.delete()
         return
     rendered = render(content, words)
-    type(content).objects.filter(pk=content.pk).update(rendered=rendered)
-    content.rendered = rendered
+    content.rendered, content.searched = rendered, searched(content, rendered)
+    type(content).objects.filter(pk=content.pk).update(rendered=rendered, searched=content.searched)
     if set(appearances.values_list("reference", flat=True)) != set(rendered["references"]):
         appearances.delete()
         Appearance.objects.bulk_create(

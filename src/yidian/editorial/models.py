@@ -106,6 +106,8 @@ class Entry(Publishable):
     date_modified = models.DateField("更新日期", null=True, blank=True)
     last_review_date = models.DateField("审核日期", null=True, blank=True, db_index=True)
     review_due = models.DateField("下次审核日期", null=True, blank=True, db_index=True)
+    # the same as plain text, as results of a search show it (editorial.searchable)
+    searched = models.TextField(blank=True, editable=False)
     # the public form of the text, made at publish so that reading costs one row (editorial.rendering)
     rendered = models.JSONField(null=True, blank=True, editable=False)
 
@@ -136,11 +138,12 @@ class Entry(Publishable):
         return ()
 
     def with_content_json(self, content):
-        return super().with_content_json(content | {"rendered": None})
+        return super().with_content_json(content | {"rendered": None, "searched": ""})
 
     def serializable_data(self):
         # a revision never carries derived data
-        return {field: value for field, value in super().serializable_data().items() if field != "rendered"}
+        derived = ("rendered", "searched")
+        return {field: value for field, value in super().serializable_data().items() if field not in derived}
 
     def clean_fields(self, exclude=None):
         super().clean_fields(exclude=exclude)

@@ -39,6 +39,16 @@ def belongs(rendered: dict | None, last_published_at: datetime | None) -> bool:
     )
 
 
+def marked(rendered: dict) -> str:
+    """What a text made of a public form carries, so that `is_marked` says whether it belongs to a publication."""
+    return f"{rendered['version']} {rendered['of']}"
+
+
+def is_marked(mark: str, last_published_at: datetime | None) -> bool:
+    """Whether what carries this mark was made by this code of the publication of that moment."""
+    return mark == f"{RENDER_VERSION} {_moment(last_published_at)}"
+
+
 def is_current(entry) -> bool:
     """Whether an entry's stored public form belongs to this code and to this publication of it."""
     return belongs(entry.rendered, entry.last_published_at)

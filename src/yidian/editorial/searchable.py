@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db.models import QuerySet
 
 from yidian.editorial.models import Entry
-from yidian.editorial.rendering import CITED, belongs, rendered_now
+from yidian.editorial.rendering import CITED, is_marked, marked, rendered_now
 from yidian.publication.models import Publishable
 from yidian.publication.reads import CompiledRead
 from yidian.search.documents import Document
@@ -105,17 +105,15 @@ def pairs() -> Iterator[tuple[str, str]]:
             yield document.title, document.body
 
 
-def _columns(model: type[Entry]) -> tuple[list[str], list[str]]:
-    """What is read of every entry and of its subject, and what only some kinds have."""
-    fields = {field.name for field in model._meta.concrete_fields}
-    about = ["about__name", "about__live"] if "about" in fields else []
-    return about, [name for name in ("detail", "keywords") if name in fields]
+def _about(model: type[Entry]) -> tuple[str, ...]:
+    """What is read of an entry's subject, where it has one."""
+    has_subject = any(field.name == "about" for field in model._meta.concrete_fields)
+    return ("about__name", "about__live") if has_subject else ()
 
 
 def _public(model: type[Entry], numbers: Sequence[int]) -> QuerySet:
-    columns = ("pk", "slug", "name", "alternate_names", "description", "rendered", "last_published_at")
-    about, more = _columns(model)
-    return model.objects.public().filter(pk__in=numbers).values_list(*columns, *about, *more)
+    columns = ("pk", "slug", "name", "alternate_names", "searched", "last_published_at")
+    return model.objects.public().filter(pk__in=numbers).values_list(*columns, *_about(model))
 
 
 @cache
@@ -128,14 +126,14 @@ def _entries(model: type[Entry], numbers: list[int], *, filed: bool) -> list[Doc
         rows = _page_of(model)(*numbers, *[-1] * (PAGE - len(numbers)))
     else:
         rows = list(_public(model, numbers))
-    about, _more = _columns(model)
     tags, body_parts = _filed(model, [row[0] for row in rows] if filed else [])
     found = []
-    for pk, slug, name, alternate_names, description, rendered, published, *rest in rows:
-        if not belongs(rendered, published):
-            rendered = rendered_now(model.objects.get(pk=pk))
+    for pk, slug, name, alternate_names, kept, published, *subject in rows:
+        mark, _, text = kept.partition("\n")
+        if not is_marked(mark, published):
+            entry = model.objects.get(pk=pk)
+            text = searched(entry, rendered_now(entry)).partition("\n")[2]
         names = [line.strip() for line in alternate_names.splitlines() if line.strip()]
-        subject, extra = rest[: len(about)], rest[len(about) :]
         if model.kind == "condition":
             subject = (name, True)
         found.append(
@@ -143,7 +141,7 @@ def _entries(model: type[Entry], numbers: list[int], *, filed: bool) -> list[Doc
                 model.kind,
                 str(pk),
                 (name, *names),
-                "\n".join([description, *filter(None, extra), *_texts(rendered)]),
+                text,
                 tuple(tags[pk]),
                 url=f"/{model.section}/{slug}/",
                 conditions=(subject[0],) if subject and subject[1] else (),
@@ -151,6 +149,12 @@ def _entries(model: type[Entry], numbers: list[int], *, filed: bool) -> list[Doc
             )
         )
     return found
+
+
+def searched(entry: Entry, rendered: dict) -> str:
+    """An entry's text as search reads and shows it, below a line that says which public form it was made of."""
+    own = (getattr(entry, field, "") for field in ("detail", "keywords"))
+    return "\n".join([marked(rendered), entry.description, *filter(None, own), *_texts(rendered)])
 
 
 def _texts(rendered: dict) -> Iterator[str]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from django.db import connection
 
-from yidian.search.keys import match_form, name_grams
-from yidian.search.models import MATCHED_LENGTH, IndexRequest, Name, NameGram
+from yidian.search.keys import MATCHED_LENGTH, match_form, name_grams
+from yidian.search.models import IndexRequest, Name, NameGram
 from yidian.zh.normalise import clean
 from yidian.zh.pinyin import initials, pinyin
 
@@ -18,7 +18,21 @@ _COMPARED = ("url", "title", "text", "normal", "pinyin", "initials", "is_title",
 def index_names(
     kind: str, object_id: str | int, url: str, title: str, names: Iterable[str] = (), weight: int = 0
 ) -> None:
-    """Make an object findable by its title and its alternative names, in place of what was indexed for it.
+    """Make an object findable by its title and its alternative names, in place of what was indexed for it."""
+    rows = names_of(kind, object_id, url, title, names, weight)
+    of_object = Name.objects.filter(kind=kind, object_id=str(object_id))
+    # Most saves change no name: reading is a tenth of the price of writing postings again.
+    wanted = {tuple(getattr(row, column) for column in _COMPARED) for row in rows}
+    if set(of_object.values_list(*_COMPARED)) == wanted:
+        return
+    remove_names(kind, object_id)
+    insert_names(rows)
+
+
+def names_of(
+    kind: str, object_id: str | int, url: str, title: str, names: Iterable[str] = (), weight: int = 0
+) -> list[Name]:
+    """The names by which an object is found, not saved yet.
 
     Names equal to the title or to each other in match form are kept once; a name of nothing visible is left
     out. `weight` decides between equally good matches; the larger first. At most MAX_NAMES names.
@@ -43,13 +57,12 @@ def index_names(
             is_title=text == title,
             weight=weight,
         )
-    of_object = Name.objects.filter(kind=kind, object_id=str(object_id))
-    # Most saves change no name: reading is a tenth of the price of writing postings again.
-    wanted = {tuple(getattr(row, column) for column in _COMPARED) for row in rows.values()}
-    if set(of_object.values_list(*_COMPARED)) == wanted:
-        return
-    remove_names(kind, object_id)
-    _insert_postings(Name.objects.bulk_create(rows.values()))
+    return list(rows.values())
+
+
+def insert_names(names: list[Name]) -> None:
+    """Make new objects findable by their `names_of`, any number at once."""
+    _insert_postings(Name.objects.bulk_create(names))
 
 
 def index_later(kind: str, object_id: str | int) -> None:

@@ -2,14 +2,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import NamedTuple
 
 from django.conf import settings
 
-from yidian.search.analysis import rarity
+from yidian.search.analysis import held, rarity
 from yidian.search.backends import IndexDamaged
 from yidian.search.documents import Document, key_of
 from yidian.search.engine import CANDIDATES, Engine, Found
@@ -23,13 +23,14 @@ from yidian.search.find import (
     PREFIX,
     SAME_SOUND,
     SOUND,
+    FoundName,
     find,
 )
 from yidian.search.library import NotReady, library
 from yidian.search.linking import linked
 from yidian.search.snippets import best_sentence, covered
 from yidian.search.understanding import Understood
-from yidian.zh.grams import grams
+from yidian.zh.grams import grams, runs
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,6 @@ _NAMED = {
     PARTIAL: 0.05,
 }
 NAMES = 30  # entries found by their names that are put among the others
-# A spelling this certain is looked up among the names in place of what was typed.
-SURE = 0.7
 # What has less of the best result's score than this shares only common words with the query.
 WORTH_SHOWING = 0.25
 # A query is answered when one of the first results holds this share of what it says.
@@ -85,15 +84,16 @@ class Meant(NamedTuple):
 class Answered:
     """What a site has on a query, best first, a page of it.
 
-    `total` counts what was found, at most CANDIDATES; `capped` says that there may be more. `facets` counts the tags
-    among them. `ready` is False while the full-text index is being built, when only names were looked at.
-    `answerable` is False when nothing public holds enough of the query to be an answer. `words` are what to mark.
-    `terms` are what the query means, best first: what it names, and what its wording resembles.
+    `total` counts what was found, at most CANDIDATES; `capped` says that there may be more. `kinds` and `facets` count
+    the kinds and the tags among them. `ready` is False while the full-text index is being built, when only names were
+    looked at. `answerable` is False when nothing public holds enough of the query to be an answer. `words` are what to
+    mark. `terms` are what the query means, best first: what it names, and what its wording resembles.
     """
 
     items: list[Result] = field(default_factory=list)
     total: int = 0
     capped: bool = False
+    kinds: Counter = field(default_factory=Counter)
     facets: Counter = field(default_factory=Counter)
     ready: bool = True
     answerable: bool = False
@@ -109,20 +109,23 @@ def ask(
     tags: Sequence[str] = (),
     limit: int = 20,
     offset: int = 0,
+    in_each: int | None = None,
     filed: bool = False,
 ) -> Answered:
     """What answers the query, of some kinds and filed under all of some tags ("department:…"), a page at a time.
 
-    `filed` brings along what each document is filed under.
+    With `in_each` only so many of one kind are on a page. `filed` brings along what each document is filed under.
     """
     kinds = list(kinds)
     groups = [[tag] for tag in tags]
     if kinds:
         groups.append([f"kind:{kind}" for kind in kinds])
     engine, understood, hits = _full_text(query, groups)
-    by_name = _probably(query, understood)
-    ranked = _ranked(hits, [] if tags else find(by_name, kinds or None, limit=NAMES))  # names know no tags
+    names = [] if tags else _names(query, kinds, understood, engine, hits)  # they know no tags
+    ranked = _ranked(hits, names)
     shown = ranked[offset : offset + limit]
+    if in_each:
+        shown = [each for each, place in zip(shown, _places(shown), strict=True) if place < in_each]
     documents = _documents(shown, filed)
     weights = _said(query, understood, engine)
     items = [
@@ -134,6 +137,7 @@ def ask(
         items,
         total=len(ranked),
         capped=len(ranked) == CANDIDATES,
+        kinds=Counter(each.kind for each in ranked),
         facets=Counter(tag for each in ranked for tag in each.tags),
         ready=engine is not None,
         answerable=_is_answered(items, understood, engine),
@@ -173,10 +177,23 @@ def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, Unde
         return None, None, []
 
 
-def _probably(query: str, understood: Understood | None) -> str:
-    """The query, spelt as it was surely meant."""
-    sure = [rewrite for rewrite in understood.rewrites if rewrite.weight >= SURE] if understood else []
-    return sure[0].text if sure else query
+def _names(
+    query: str, kinds: list[str], understood: Understood | None, engine: Engine | None, hits: list[Found]
+) -> list[FoundName]:
+    """What the query calls by its name, and what resembles that unless full text knows its words and found enough."""
+    if understood is None or engine is None:
+        return find(query, kinds or None, limit=NAMES)
+    words = [run for run, is_han in runs(understood.normal) if not is_han]
+    unknown = any(not held(engine.index, word) for word in words)
+    return find(understood.probable, kinds or None, limit=NAMES, resembling=unknown or len(hits) < NAMES)
+
+
+def _places(shown: list[Found]) -> Iterator[int]:
+    """For each the number of those before it that are of its kind."""
+    seen: Counter = Counter()
+    for each in shown:
+        yield seen[each.kind]
+        seen[each.kind] += 1
 
 
 def _said(query: str, understood: Understood | None, engine: Engine | None) -> dict[str, float]:
@@ -189,25 +206,22 @@ def _said(query: str, understood: Understood | None, engine: Engine | None) -> d
     return {gram: rarity(engine.index, gram) for text in texts for gram in grams(text)}
 
 
-def _ranked(hits: list[Found], names: list) -> list[Found]:
+def _ranked(hits: list[Found], names: list[FoundName]) -> list[Found]:
     weights = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
-    scores = {hit.key: hit.score / hits[0].score for hit in hits}
-    tags = {hit.key: hit.tags for hit in hits}
-    asked_by_name = set()
-    for name in names:
-        key = key_of(name.kind, name.object_id)
-        scores[key] = scores.get(key, 0.0) + _NAMED[name.tier]
-        if name.tier in (EXACT_TITLE, EXACT_NAME):
-            asked_by_name.add(key)
-    for key in scores.keys() - asked_by_name:
-        scores[key] *= weights.get(key.partition(":")[0], 1.0)
-    best = max(scores.values(), default=0.0)
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]
-    return [
-        Found(*key.split(":", 1), round(score, 4), tags.get(key, ()))
-        for key, score in ranked
-        if score >= WORTH_SHOWING * best
-    ]
+    tiers = {key_of(name.kind, name.object_id): name.tier for name in names}
+    best = hits[0].score if hits else 1.0
+    ranked = []
+    for key, score, tags, named in [*hits, *(Found(key, 0.0) for key in tiers.keys() - {hit.key for hit in hits})]:
+        tier = tiers.get(key, CONTAINED if named else None)
+        if named and tier > CONTAINED:
+            tier = CONTAINED
+        score = score / best + (0.0 if tier is None else _NAMED[tier])
+        if tier is None or tier > EXACT_NAME:
+            score *= weights.get(key[: key.index(":")], 1.0)
+        ranked.append((-score, key, tags))
+    worth = WORTH_SHOWING * min(ranked)[0] if ranked else 0.0
+    shown = sorted((round(score, 4), key, tags) for score, key, tags in ranked if score <= worth)
+    return [Found(key, -score, tags) for score, key, tags in shown[:CANDIDATES]]
 
 
 def _documents(shown: list[Found], filed: bool) -> dict[str, Document]:
@@ -238,9 +252,11 @@ def _is_answered(items: list[Result], understood: Understood | None, engine: Eng
     for item in answers[:LOOKED_AT]:
         head = " ".join(item.document.head)
         text = f"{head} {item.document.body}"
+        missing = wanted * whole - covered(text, rest)
+        if whole <= 0 or missing > sum(parts.values()):
+            continue
         if complaints and not complaints & set(engine.lexicon.concepts(head)):
             continue
-        spoken = set(engine.lexicon.concepts(text)) & parts.keys() if parts else set()
-        if sum(parts[slug] for slug in spoken) + covered(text, rest) >= wanted * whole > 0:
+        if missing <= 0 or missing <= sum(parts[slug] for slug in parts.keys() & engine.lexicon.concepts(text)):
             return True
     return False

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from yidian.search import ranking
-from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens
+from yidian.search.analysis import CONCEPT, body_tokens, head_tokens, query_terms, weighted_tokens, with_filler
 from yidian.search.backends import FIELDS, Hit, Index, Term, Writer
 from yidian.search.dense import EmbedderUnavailable
-from yidian.search.documents import Document, key_of
+from yidian.search.documents import Document
 from yidian.search.lexicon import Lexicon
+from yidian.search.named import names_hold, pack_asked, pack_names
 from yidian.search.ranking import Model
 from yidian.search.spelling import Speller
 from yidian.search.understanding import Understood, understand
@@ -34,36 +35,50 @@ MOST_SPEAKING = 2_000
 DENSE_WEIGHT = 1.5
 
 
-# The number of a document's vector and how long its text for the second look is, in front of it.
-_HEAD = struct.Struct("<IH")
+# The number of a document's vector, how long its text for the second look is and how long its names, in front of them.
+_HEAD = struct.Struct("<IHH")
 
 
-def _pack(tags: Sequence[str], text: bytes, vector: int) -> bytes:
-    """What the index keeps with a document: its text for the second look, its vector's number, its tags."""
-    return _HEAD.pack(vector + 1, len(text)) + text + " ".join(tags).encode()
+class _Stored(NamedTuple):
+    """What the index keeps with a document."""
+
+    text: bytes
+    names: bytes
+    tags: tuple[str, ...]
+    vector: int
 
 
-def _unpack(payload: bytes) -> tuple[list[str], bytes, int]:
-    vector, size = _HEAD.unpack_from(payload)
-    end = _HEAD.size + size
-    return payload[end:].decode().split(), payload[_HEAD.size : end], vector - 1
+def _pack(document: Document, vector: int) -> bytes:
+    text, names = ranking.document(document.body), pack_names(document.head)
+    return _HEAD.pack(vector + 1, len(text), len(names)) + text + names + " ".join(document.tags).encode()
+
+
+def _unpack(payload: bytes) -> _Stored:
+    vector, size, of_names = _HEAD.unpack_from(payload)
+    names = _HEAD.size + size
+    tags = names + of_names
+    filed = tuple(payload[tags:].decode().split()) if len(payload) > tags else ()
+    return _Stored(payload[_HEAD.size : names], payload[names:tags], filed, vector - 1)
 
 
 class Found(NamedTuple):
-    """A document that answers, how well (scores compare within one search only), and what it is filed under."""
+    """A document that answers, by its `key_of`, and how well; scores compare within one search only.
 
-    kind: str
-    object_id: str
+    `tags` are what it is filed under; `named` says whether one of its names holds all that was asked, in any order.
+    """
+
+    key: str
     score: float
     tags: tuple[str, ...] = ()
+    named: bool = False
 
     @property
-    def key(self) -> str:
-        return key_of(self.kind, self.object_id)
+    def kind(self) -> str:
+        return self.key.partition(":")[0]
 
-
-def _found(hit: Hit, tags: list[str], score: float) -> Found:
-    return Found(*hit.key.split(":", 1), score, tuple(tags))
+    @property
+    def object_id(self) -> str:
+        return self.key.partition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -87,7 +102,7 @@ class Engine:
                 head=head_tokens(document, self.lexicon),
                 body=body_tokens(document, self.lexicon),
                 tags=(f"kind:{document.kind}", *document.tags),
-                payload=_pack(document.tags, ranking.document(document.body), number),
+                payload=_pack(document, number),
             )
 
     def commit(self, writer: Writer) -> None:
@@ -112,21 +127,25 @@ class Engine:
 
         `understood` saves understanding it again.
         """
-        tokens = weighted_tokens(understood or self.understand(query))
+        understood = understood or self.understand(query)
+        tokens = weighted_tokens(understood)
         learned = self.model is not None and not self.model.is_plain
         hits = self._hits(self.model.weigh(tokens) if learned else tokens, tags)
         stored = [_unpack(hit.payload) for hit in hits]
         scores = np.array([hit.score for hit in hits], np.float32)
         if hits and learned:
-            scores = ranking.rescore(self.model, tokens, [text for _, text, _ in stored], scores)
+            said = with_filler(tokens, understood)
+            scores = ranking.rescore(self.model, said, [each.text for each in stored], scores)
         if hits and self.vectors is not None:
-            scores = self._by_meaning(query, [vector for _, _, vector in stored], scores)
+            scores = self._by_meaning(query, [each.vector for each in stored], scores)
         if hits and (learned or self.vectors is not None):
             # on a scale that begins at 0, as the engine's own does; the best, also when it is the only one, has 1
             spread = float(np.ptp(scores))
             scores = (scores - scores.min()) / spread if spread else np.ones_like(scores)
-        order = np.argsort(-scores, kind="stable")[:limit]
-        return [_found(hits[at], stored[at][0], float(scores[at])) for at in order]
+        asked = pack_asked(understood.probable)
+        named = [names_hold(each.names, asked) for each in stored]
+        order = np.argsort(-scores, kind="stable")[:limit].tolist()
+        return [Found(hits[at].key, float(scores[at]), stored[at].tags, named[at]) for at in order]
 
     def _hits(self, tokens: Mapping[str, float], tags: Sequence[Sequence[str]], limit: int = CANDIDATES) -> list[Hit]:
         """The candidates by the engine's own order."""
@@ -137,7 +156,7 @@ class Engine:
         text = text[:MAX_QUERY]
         tokens = [*grams(text), *(CONCEPT + slug for slug in self.lexicon.concepts(text))]
         hits = self._hits(dict.fromkeys(tokens, 1.0), tags, limit)
-        return [_found(hit, _unpack(hit.payload)[0], hit.score) for hit in hits]
+        return [Found(hit.key, hit.score, _unpack(hit.payload).tags) for hit in hits]
 
     def _by_meaning(self, query: str, numbers: Sequence[int], scores: np.ndarray) -> np.ndarray:
         """The scores with the nearness of meaning to the query; as they were when there is none."""

@@ -43,19 +43,25 @@ class FoundName:
     tier: int
 
 
-def find(query: str, kinds: Iterable[str] | None = None, limit: int = 20) -> list[FoundName]:
+def find(
+    query: str, kinds: Iterable[str] | None = None, limit: int = 20, *, resembling: bool = True
+) -> list[FoundName]:
     """The objects whose title or alternative name the query means, best first, each object once.
 
     Any string is a query; nothing in it is an operator. Only its first 100 characters count.
     Order: exact title, exact alternative name, names that begin with the query, names that contain it, all its
     parts in another order, names inside the query, the same sound or typed pinyin, most of it; within
-    each the length nearest to the query's, then weight.
+    each the length nearest to the query's, then weight. Without `resembling` only names that are the query, begin
+    with it, in letters too, or stand in it: for half of the price.
     """
     asked = _Asked(query)
     kinds = None if kinds is None else list(kinds)
     if not asked.normal or kinds == []:
         return []
-    return _best(asked, [*_beginning(asked, kinds), _whole(asked, kinds), _sharing(asked, kinds)], limit)
+    pools = [*_beginning(asked, kinds), _whole(asked, kinds)]
+    if resembling:
+        pools.append(_sharing(asked, kinds))
+    return _best(asked, pools, limit)
 
 
 def suggest(prefix: str, limit: int = 8, kinds: Iterable[str] | None = None) -> list[FoundName]:

@@ -4,10 +4,12 @@ import re
 import zlib
 from itertools import pairwise
 
-from yidian.search.models import MATCHED_LENGTH
 from yidian.zh.grams import HAN, runs
 from yidian.zh.normalise import normalise
 from yidian.zh.pinyin import fold, sound
+
+# A longer name is found by its first characters; readers do not type more than a query's length either.
+MATCHED_LENGTH = 100
 
 _NOT_WORD = re.compile(r"[\W_]+")
 _SPACE_BESIDE_HAN = re.compile(rf"(?<=[{HAN}]) | (?=[{HAN}])")

@@ -39,7 +39,7 @@ from yidian.search.vectors import Vectors
 logger = logging.getLogger(__name__)
 
 # Part of every generation's name: an index of other tokens, fields or rows is built again at the next start.
-VERSION = 2
+VERSION = 3
 # Seconds until an index that could not be opened is tried again: reading its words first costs 0.4 s of CPU.
 RETRY = 1.0
 # Changes brought into the index at once: about a second of work.

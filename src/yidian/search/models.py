@@ -2,8 +2,7 @@
 
 from django.db import models
 
-# A longer title is found by its first characters; readers do not type more than a query's length either.
-MATCHED_LENGTH = 100
+from yidian.search.keys import MATCHED_LENGTH
 
 
 class Name(models.Model):

@@ -28,9 +28,9 @@ K1, B = 1.2, 0.75  # as in tantivy and Lucene
 # Words of Latin letters or digits, and the Han outside the first plane, share this range by their checksum.
 _WORD, _WORDS = 0xE000, 6400
 _BREAK = 0
-# How units are packed: the first 192 of `_order` are one byte below 192; the others have one byte from 192 on in front,
-# or two. So each unit ends at a byte below 192, and a text is unpacked without walking through it.
-_ENDS, _LEADS = 192, 64
+# How units are packed: the first 192 of `_places` are one byte below 192; the others have one byte from 192 on in
+# front, or two. So each unit ends at a byte below ENDS, and a text is unpacked without walking through it.
+ENDS, _LEADS = 192, 64
 # The characters that stand most often in the starter encyclopedia: half of those of doctors' answers in general.
 _COMMON = (
     "不的一有是人了痛发大上血腿要在生子抽和后来就时到筋出下他会病这中性能没里小个或多说以我过可也看动为用么地们炎经得去自眼手着药肌开"
@@ -83,12 +83,12 @@ def _places() -> np.ndarray:
 def _codes() -> list[bytes]:
     codes = []
     for place in _places().tolist():
-        ahead, last = divmod(place, _ENDS)
+        ahead, last = divmod(place, ENDS)
         if ahead <= _LEADS:
-            codes.append(bytes([_ENDS + ahead - 1, last] if ahead else [last]))
+            codes.append(bytes([ENDS + ahead - 1, last] if ahead else [last]))
         else:
             first, second = divmod(ahead - 1, _LEADS)
-            codes.append(bytes([_ENDS + first, _ENDS + second, last]))
+            codes.append(bytes([ENDS + first, ENDS + second, last]))
     return codes
 
 
@@ -248,19 +248,19 @@ def _occurrences(single: np.ndarray, texts: Sequence[bytes]) -> tuple[np.ndarray
     And the length of each text. Looked up by the bytes as they are, two at a time: unpacking them first costs as much
     again as all the rest.
     """
-    ahead, last = np.divmod(_places()[single], _ENDS)
+    ahead, last = np.divmod(_places()[single], ENDS)
     numbers = np.arange(1, len(single) + 1, dtype=np.uint8)
     by_pair = np.zeros((256, 256), np.uint8)
     one, two = ahead == 0, (ahead > 0) & (ahead <= _LEADS)
-    by_pair[:_ENDS, last[one]] = numbers[one]
-    by_pair[_ENDS - 1 + ahead[two], last[two]] = numbers[two]
+    by_pair[:ENDS, last[one]] = numbers[one]
+    by_pair[ENDS - 1 + ahead[two], last[two]] = numbers[two]
     raw = np.frombuffer(b"\x00".join([b"", *texts, b""]), np.uint8)
-    here, ends = raw[1:], raw[1:] < _ENDS
+    here, ends = raw[1:], raw[1:] < ENDS
     found = by_pair.reshape(-1)[raw[:-1].astype(np.uint16) << 8 | here]
     thrice = np.flatnonzero(~ends[:-2] & ~ends[1:-1] & ends[2:]) + 2
     if len(thrice):
         first, second, third = (here[thrice - back].astype(np.int32) for back in (2, 1, 0))
-        place = ((first - _ENDS) * _LEADS + second - _ENDS + 1) * _ENDS + third
+        place = ((first - ENDS) * _LEADS + second - ENDS + 1) * ENDS + third
         found[thrice] = (place[:, None] == _places()[single]) @ numbers
     sizes = np.array([len(text) for text in texts], np.int64)
     stops = np.cumsum(sizes + 1) - 1  # the zero behind each text is no part of it

@@ -17,6 +17,8 @@ MAX_QUERY = 10_000
 SHORT_QUERY = 100
 MAX_REWRITES = 6
 _SURE_ENOUGH = 0.5
+# A spelling this certain is looked up among the names in place of what was typed.
+SURE = 0.7
 
 
 class Rewrite(NamedTuple):
@@ -38,6 +40,7 @@ class Understood:
     `intent` is one of `asking.INTENTS` or None.
     """
 
+    query: str
     normal: str
     content: str
     intent: str | None
@@ -48,6 +51,11 @@ class Understood:
     populations: list[str]
     corrections: list[Correction]
     rewrites: list[Rewrite]
+
+    @property
+    def probable(self) -> str:
+        """The query, spelt as it was surely meant."""
+        return next((rewrite.text for rewrite in self.rewrites if rewrite.weight >= SURE), self.query)
 
 
 _SIGNS = re.compile(r"[^\w\s]+|_+")
@@ -86,6 +94,7 @@ def understand(query: str, lexicon: Lexicon, speller: Speller) -> Understood:
     mentions = sorted({*mentions, *meant}, key=lambda found: (found.start, -found.end, found.slug, found.how))
     content = _content(_informative(query, mentions) if len(form) > SHORT_QUERY else form, lexicon)
     return Understood(
+        query=query,
         normal=form.strip(),
         content=content or form.strip(),
         intent=intent_of(form) or (intent_of(rewrites[0].text) if rewrites else None),

@@ -63,6 +63,7 @@ def search(request, hant: bool = False):
             tags=[f"{word}:{slug}" for word, slug in chosen.items()],
             limit=size,
             offset=(number - 1) * size,
+            in_each=None if section else IN_A_GROUP,
         )
         if q
         else Answered()
@@ -136,12 +137,15 @@ def _groups(answered: Answered, prefix: str, section: str, address) -> list[dict
     groups: dict[str, dict] = {}
     for item in answered.items:
         kind = item.document.kind
+        more = not section and answered.kinds[kind] > IN_A_GROUP
         group = groups.setdefault(
-            kind, {"label": queries.KIND_LABELS[_SECTIONS[kind]], "results": [], "more_url": None}
+            kind,
+            {
+                "label": queries.KIND_LABELS[_SECTIONS[kind]],
+                "results": [],
+                "more_url": address(kind=_SECTIONS[kind]) if more else None,
+            },
         )
-        if not section and len(group["results"]) == IN_A_GROUP:
-            group["more_url"] = address(kind=_SECTIONS[kind])
-            continue
         group["results"].append(_shown(item, details.get(item.document.key, {}), answered.words, prefix))
     return list(groups.values())
 

@@ -227,6 +227,7 @@ class Migration(migrations.Migration):
                 ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
                 ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
                 ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("searched", models.TextField(blank=True, editable=False)),
                 ("rendered", models.JSONField(blank=True, editable=False, null=True)),
                 ("detail", models.TextField(blank=True, max_length=2000, verbose_name="补充描述")),
             ],

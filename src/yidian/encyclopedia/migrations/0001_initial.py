@@ -124,6 +124,7 @@ class Migration(migrations.Migration):
                 ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
                 ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
                 ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("searched", models.TextField(blank=True, editable=False)),
                 ("rendered", models.JSONField(blank=True, editable=False, null=True)),
                 (
                     "supplies",
@@ -407,6 +408,7 @@ class Migration(migrations.Migration):
                 ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
                 ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
                 ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("searched", models.TextField(blank=True, editable=False)),
                 ("rendered", models.JSONField(blank=True, editable=False, null=True)),
                 (
                     "modules",
@@ -598,6 +600,7 @@ class Migration(migrations.Migration):
                 ("date_modified", models.DateField(blank=True, null=True, verbose_name="更新日期")),
                 ("last_review_date", models.DateField(blank=True, db_index=True, null=True, verbose_name="审核日期")),
                 ("review_due", models.DateField(blank=True, db_index=True, null=True, verbose_name="下次审核日期")),
+                ("searched", models.TextField(blank=True, editable=False)),
                 ("rendered", models.JSONField(blank=True, editable=False, null=True)),
                 ("index_letter", models.CharField(db_index=True, default="#", editable=False, max_length=1)),
                 (

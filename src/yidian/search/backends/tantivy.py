@@ -122,22 +122,19 @@ class _Index:
             found = searcher.search(self._query(terms, tags, required), limit, count=False).hits
             places = searcher.fast_field_values("row", [address for _, address in found])
         hits = []
-        for (score, _), place in zip(found, places, strict=True):
-            key, _, payload = self._row(rows, place).partition(_SEPARATOR)
-            hits.append(Hit(key.decode(), score, payload))
-        hits.sort(key=lambda hit: (-hit.score, hit.key))
-        return hits
-
-    def _row(self, rows: bytes | mmap.mmap, place: int | None) -> bytes:
-        try:
-            checksum, length = _ROW.unpack_from(rows, place)
+        try:  # in one piece: 200 calls of a function cost half as much again
+            for (score, _), place in zip(found, places, strict=True):
+                checksum, length = _ROW.unpack_from(rows, place)
+                start = place + _ROW.size
+                row = rows[start : start + length]
+                if zlib.crc32(row) != checksum:
+                    raise IndexDamaged(f"{self.folder / ROWS} 里的内容变了")
+                key, _, payload = row.partition(_SEPARATOR)
+                hits.append(Hit(key.decode(), score, payload))
         except (struct.error, TypeError) as error:
             raise IndexDamaged(f"{self.folder / ROWS} 不完整") from error
-        start = place + _ROW.size
-        row = rows[start : start + length]
-        if zlib.crc32(row) != checksum:
-            raise IndexDamaged(f"{self.folder / ROWS} 里的内容变了")
-        return row
+        hits.sort(key=lambda hit: (-hit.score, hit.key))
+        return hits
 
     def _query(self, terms: Sequence[Term], tags: Sequence[Sequence[str]], required: Sequence[Sequence[Term]]):
         should, must = tantivy.Occur.Should, tantivy.Occur.Must
