@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from yidian.search.actions import MAX_NAMES, index_names, remove_all_names, remove_names
+from yidian.search.actions import MAX_NAMES, index_names, remove_names
 from yidian.search.find import CANDIDATES, MAX_LIMIT, find, suggest
 from yidian.search.models import Name, NameGram
+from yidian.search.named import names_hold, pack_asked, pack_names
 
 ENTRIES = [
     ("肌肉痉挛", ["抽筋", "肌肉抽筋", "muscle cramp"]),
@@ -154,11 +155,6 @@ def test_names_are_limited_and_doublets_and_blanks_left_out(db):
     assert Name.objects.filter(normal="高血压").count() == 1
 
 
-def test_remove_all(entries):
-    remove_all_names()
-    assert (Name.objects.count(), NameGram.objects.count()) == (0, 0)
-
-
 @pytest.mark.parametrize("query", ["小腿抽筋", "半夜小腿抽筋怎么办" * 20, "癌", "😀"])
 def test_a_chinese_search_is_at_most_three_queries(entries, django_assert_max_num_queries, query):
     with django_assert_max_num_queries(3):
@@ -251,3 +247,28 @@ def test_a_homophone_of_the_whole_name_comes_before_a_name_inside_the_query():
     index_names("body_part", 1, "/body-parts/xiaotui/", "小腿")
     index_names("condition", 1, "/conditions/xiaotui-choujin/", "小腿抽筋")
     assert [item.title for item in find("小腿抽经")][:2] == ["小腿抽筋", "小腿"]
+
+
+HAN = st.text(st.sampled_from("小腿抽筋痉挛𠮷㗎鱻龘〇犇"), min_size=1, max_size=6)
+
+
+@given(st.lists(HAN, min_size=1, max_size=4), HAN)
+@settings(max_examples=300)
+def test_a_name_packed_into_the_index_holds_what_the_name_holds(names, asked):
+    assert names_hold(pack_names(names), pack_asked(asked)) == any(asked in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "held"),
+    [
+        (["小腿抽筋"], "抽筋 小腿", True),
+        (["小腿抽筋"], "抽筋，大腿", False),
+        (["C反应蛋白"], "C 反应", True),
+        (["MRI检查"], "mr", False),
+        (["小腿痙攣"], "痉挛", True),
+        (["小腿抽筋"], "", False),
+        ([], "抽筋", False),
+    ],
+)
+def test_every_part_that_was_asked_must_stand_in_the_names(names, asked, held):
+    assert names_hold(pack_names(names), pack_asked(asked)) is held

@@ -271,6 +271,19 @@ def test_any_text_is_understood(text):
     assert all(0 < rewrite.weight <= 1 and rewrite.text != text for rewrite in understood.rewrites)
 
 
+@given(
+    st.lists(st.sampled_from(["二型糖尿病", "T2DM", "嗜睡", "手", "脚趾抽筋", "腿", "头", "，", "孢", "dm"])).map(
+        "".join
+    )
+)
+@settings(max_examples=200)
+def test_whether_a_text_speaks_of_some_terms_is_what_all_its_terms_say(text):
+    named = set(lexicon().concepts(text))
+    asked = set(list(lexicon().terms)[::7]) | set(list(named)[::2])
+    assert lexicon().speaks_of(text, asked) == named & asked
+    assert lexicon().speaks_of(text, named) == named
+
+
 @given(ANYTHING)
 @settings(max_examples=200)
 def test_the_matching_form_is_stable_and_keeps_its_places(text):

@@ -80,12 +80,6 @@ def remove_names(kind: str, object_id: str | int) -> None:
     Name.objects.filter(id__in=[name for name, _ in gone]).delete()
 
 
-def remove_all_names() -> None:
-    """Empty the index, before it is built again from the entries."""
-    NameGram.objects.all().delete()
-    Name.objects.all().delete()
-
-
 def _insert_postings(names: list[Name]) -> None:
     """In plain SQL: model instances would cost ten times the insert itself, some 25 rows a name."""
     rows = [(gram, len(name.normal), name.pk) for name in names for gram in sorted(name_grams(name.normal))]

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from yidian.search.linking import linked
 from yidian.search.snippets import best_sentence, covered
 from yidian.search.understanding import Understood
 from yidian.zh.grams import grams, runs
+from yidian.zh.normalise import normalise
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def ask(
         kinds=Counter(each.kind for each in ranked),
         facets=Counter(tag for each in ranked for tag in each.tags),
         ready=engine is not None,
-        answerable=_is_answered(items, understood, engine),
+        answerable=_is_answered(items, understood, engine, weights),
         words=tuple(weights),
         understood=understood,
         terms=_meant(understood, engine),
@@ -183,9 +184,14 @@ def _names(
     """What the query calls by its name, and what resembles that unless full text knows its words and found enough."""
     if understood is None or engine is None:
         return find(query, kinds or None, limit=NAMES)
-    words = [run for run, is_han in runs(understood.normal) if not is_han]
-    unknown = any(not held(engine.index, word) for word in words)
+    named = {word for mention in understood.mentions for word in _words(mention.surface)}
+    unknown = any(not held(engine.index, word) for word in _words(understood.probable) - named)
     return find(understood.probable, kinds or None, limit=NAMES, resembling=unknown or len(hits) < NAMES)
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text that are not Chinese."""
+    return {run for run, is_han in runs(normalise(text)) if not is_han}
 
 
 def _places(shown: list[Found]) -> Iterator[int]:
@@ -234,29 +240,34 @@ def _documents(shown: list[Found], filed: bool) -> dict[str, Document]:
     return {document.key: document for documents in found for document in documents}
 
 
-def _is_answered(items: list[Result], understood: Understood | None, engine: Engine | None) -> bool:
-    """Whether one of the first results holds enough of what was said, and is about one of the complaints named."""
+def _is_answered(
+    items: list[Result], understood: Understood | None, engine: Engine | None, weights: Mapping[str, float]
+) -> bool:
+    """Whether one of the first results holds enough of what was said, and is about one of the complaints named.
+
+    `weights` are those of `_said`.
+    """
     if understood is None or engine is None:
         return bool(items)
     meant = understood.rewrites[0].text if understood.rewrites else understood.content
     mentions = [mention for mention in engine.lexicon.find(meant) if mention.how != "inside"]
     named = "".join(meant[mention.start : mention.end] for mention in mentions)
-    rest = {gram: rarity(engine.index, gram) for gram in grams(meant) if gram not in named}
+    rest = {gram: weights[gram] for gram in grams(meant) if gram not in named}
     parts = {mention.slug: len(mention.surface) * NAMED_CHARACTER for mention in mentions}
     whole = sum(rest.values()) + sum(parts.values())
     complaints = {mention.slug for mention in mentions if mention.category in ("symptom", "disease")}
     wanted = ANSWERED if len(meant) <= SHORT else ANSWERED_ACCOUNT
-    weights = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
+    kinds = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
     # a part of the body or a department is a way to an answer, not one
-    answers = [item for item in items if weights.get(item.document.kind, 1.0) >= 1]
+    answers = [item for item in items if kinds.get(item.document.kind, 1.0) >= 1]
     for item in answers[:LOOKED_AT]:
         head = " ".join(item.document.head)
         text = f"{head} {item.document.body}"
         missing = wanted * whole - covered(text, rest)
         if whole <= 0 or missing > sum(parts.values()):
             continue
-        if complaints and not complaints & set(engine.lexicon.concepts(head)):
+        if complaints and not engine.lexicon.speaks_of(head, complaints):
             continue
-        if missing <= 0 or missing <= sum(parts[slug] for slug in parts.keys() & engine.lexicon.concepts(text)):
+        if missing <= 0 or missing <= sum(parts[slug] for slug in engine.lexicon.speaks_of(text, parts.keys())):
             return True
     return False

@@ -266,10 +266,12 @@ def _occurrences(single: np.ndarray, texts: Sequence[bytes]) -> tuple[np.ndarray
     stops = np.cumsum(sizes + 1) - 1  # the zero behind each text is no part of it
     found[stops] = 0
     counted = np.cumsum(ends, dtype=np.int32)
-    lengths = np.diff(counted[stops], prepend=0) - 1
-    at = np.flatnonzero(found)
+    until = counted[stops]
+    before = np.concatenate([[0], until[:-1]])
+    lengths = until - before - 1
+    at = np.flatnonzero(found > 0)
     owner = np.searchsorted(stops, at)
-    position = counted[at] - 1 - (counted[stops] - lengths - 1)[owner]
+    position = counted[at] - 1 - before[owner]
     return owner, position, found[at].astype(np.int64), lengths
 
 
