@@ -1,5 +1,6 @@
 """The site's full-text index: kept up with the database, built beside the one that serves, whole after any crash."""
 
+import gc
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from django.db import connection, transaction
 
 from yidian.answers.models import Question
+from yidian.cli.serve import warm_search
 from yidian.editorial.searchable import documents
 from yidian.encyclopedia.models import Condition
 from yidian.search import backends
@@ -353,3 +355,13 @@ def test_several_processes_share_the_index(site):
     thread.join()
     assert errors == []
     assert max(counts) == site.engine().index.count() == 5
+
+
+def test_what_a_worker_has_read_is_passed_over_when_garbage_is_looked_for(site):
+    engine = site.engine()
+    assert any(each is engine.lexicon.terms for each in gc.get_objects())
+    try:
+        warm_search()
+        assert not any(each is engine.lexicon.terms for each in gc.get_objects())
+    finally:
+        gc.unfreeze()

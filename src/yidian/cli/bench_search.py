@@ -158,6 +158,7 @@ def _ask(size: int, corpus: str | None) -> dict:
     from django.test import Client
     from django.test.utils import override_settings
 
+    from yidian.cli.serve import warm_search
     from yidian.search.ask import ask
     from yidian.search.library import library
     from yidian.web.searching import IN_A_GROUP, TOGETHER
@@ -167,6 +168,7 @@ def _ask(size: int, corpus: str | None) -> dict:
     questions = [_question(names, drawn) for _ in range(QUERIES)]
     for question in questions[:20]:  # the dictionaries of pinyin and 简繁 are loaded by the first queries
         ask(question)
+    warm_search()  # as a server's process does
     engine = library().engine()
     all_in = _costs(lambda question: ask(question, limit=TOGETHER, in_each=IN_A_GROUP), questions)
     alone = _costs(engine.search, questions)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import logging
 import multiprocessing
 import os
@@ -124,12 +125,16 @@ def load_in_worker(parent: int) -> Callable:
     threading.Thread(target=_end_with, args=(parent,), name="parent-watch", daemon=True).start()
     application = _load()
     if apps.is_installed("yidian.search"):
-        threading.Thread(target=_warm_search, name="warm-search", daemon=True).start()
+        threading.Thread(target=warm_search, name="warm-search", daemon=True).start()
     return application
 
 
-def _warm_search() -> None:
-    """Reads the dictionaries that a first search would wait a second for; what fails here, that search will tell."""
+def warm_search() -> None:
+    """Reads the dictionaries that a first search would wait a second for; what fails here, that search will tell.
+
+    They stay as long as the process, so that looking for garbage passes over them: in half a million objects a full
+    collection takes 0.2 s, and some reader would wait for it.
+    """
     from yidian.search.ask import meant
     from yidian.search.library import NotReady, library
     from yidian.triage.screen import screen
@@ -138,6 +143,7 @@ def _warm_search() -> None:
     with contextlib.suppress(NotReady):
         library().engine().search("xiaotui 抽经")
         meant("xiaotui 抽经")
+    gc.freeze()
 
 
 def _bind_to_processor(parent: int) -> None:
