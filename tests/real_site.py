@@ -206,7 +206,7 @@ def _one_of_everything() -> None:
     ]
     later = [
         {"key": "k2", "name": "试试维生素K2", "text": "<p>先问医生。</p>", "seconds": 2},
-        {"key": "yao", "name": "吃一片药", "text": "<p>照说明书。</p>"},
+        {"key": "yao", "name": "吃一片药", "text": "<p>照说明书。</p>", "seconds": 61},
     ]
     asked = [
         content.contraindication("shoushang", removes=["gou", "yao"], instead="不要拉，先看医生[^src-1]。"),

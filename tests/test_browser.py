@@ -552,6 +552,10 @@ def test_a_timer_counts_down_says_when_it_is_over_and_can_be_stopped(visit):
     page.get_by_role("button", name="计时 30 秒").click()
     page.get_by_role("button", name="停止").last.click()
     assert page.get_by_role("timer").first.inner_text() == ""
+    longer = page.locator('[data-step="yao"] .step__timer')
+    longer.get_by_role("button", name="计时 1 分 1 秒").click()
+    longer.get_by_text("还剩 1 分钟").wait_for(timeout=5_000)
+    longer.get_by_text("还剩 59 秒").wait_for(timeout=5_000)
 
 
 def test_answers_go_from_a_self_test_to_its_guide_and_to_paper_only_when_carried(visit):

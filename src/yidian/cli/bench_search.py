@@ -179,6 +179,13 @@ def _ask(size: int, corpus: str | None) -> dict:
             response = client.get("/search", {"q": text.encode("utf-8", "surrogatepass")})
             assert response.status_code == 200  # noqa: S101
 
+        def type_on(text: str) -> None:
+            response = client.get("/search/suggestions", {"q": text})
+            assert response.status_code == 200  # noqa: S101
+
+        begun = _begun(questions, names, drawn)
+        type_on(begun[0])
+        suggested = _costs(type_on, begun)
         bad = {}
         for name, text in bad_queries().items():
             page(text)
@@ -191,11 +198,24 @@ def _ask(size: int, corpus: str | None) -> dict:
         "cpu_ms_p99": _at(all_in, 0.99),
         "index_cpu_ms_p50": _at(alone, 0.5),
         "index_cpu_ms_p95": _at(alone, 0.95),
+        "suggestions_cpu_ms_p50": _at(suggested, 0.5),
+        "suggestions_cpu_ms_p95": _at(suggested, 0.95),
         "bad_input_cpu_ms_p50": _at(every, 0.5),
         "bad_input_cpu_ms_p99": _at(every, 0.99),
         "bad_input_worst": {worst: _at(bad[worst], 0.5)},
         "query_peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _begun(questions: list[str], names: list[str], drawn: random.Random) -> list[str]:
+    """What stands in the box while questions and names are typed: beginnings, every third one in pinyin."""
+    from yidian.zh.pinyin import pinyin
+
+    begun = []
+    for number, question in enumerate(questions):
+        typed = question if number % 3 else pinyin(drawn.choice(names)).replace(" ", "")
+        begun.append(typed[: drawn.randint(1, len(typed))])
+    return begun
 
 
 def _costs(call: Callable[[str], object], texts: list[str]) -> list[float]:
@@ -303,6 +323,9 @@ def print_search(figures: dict) -> None:
             f"{each['index_cpu_ms_p50']} 和 {each['index_cpu_ms_p95']}）；建索引 {each['build_cpu_s']} CPU 秒，"
             f"{each['peak_memory_mb']} MB；索引是文字的 {each['index_over_text']} 倍，加上向量 "
             f"{each['index_over_text_with_vectors']} 倍"
+        )
+        click.echo(
+            f"{'':>9}     输入时的提示中位 {each['suggestions_cpu_ms_p50']} ms，p95 {each['suggestions_cpu_ms_p95']} ms"
         )
         click.echo(
             f"{'':>9}     没人会这样问的，一页 p99 {each['bad_input_cpu_ms_p99']} ms，最慢的是{worst}，{cost} ms"

@@ -31,9 +31,12 @@ WORDS = {
     "why_unsure": "这一步去掉了，因为您不确定：{question}",
     "same": "这一步也去掉了，原因和上一步一样。",
     "gone": "这一步不做",
-    "start": "计时 {n} 秒",
+    "start": "计时 {time}",
     "stop": "停止",
-    "left": "还剩 {n} 秒",
+    "left": "还剩 {time}",
+    "minutes": "{m} 分钟",
+    "both": "{m} 分 {s} 秒",
+    "seconds": "{s} 秒",
     "done": "时间到",
 }
 # A second copy of a line must not repeat the anchors of the first.

@@ -20,6 +20,11 @@
 
   const running = new Map();
 
+  function lasting(seconds) {
+    const [m, s] = [Math.floor(seconds / 60), seconds % 60];
+    return fill(m && s ? words.both : m ? words.minutes : words.seconds, { m, s });
+  }
+
   for (const step of all(".step[data-seconds]")) {
     const total = Number(step.dataset.seconds);
     const button = make("button", "button button--plain");
@@ -33,7 +38,7 @@
       clearInterval(ticking);
       ticking = 0;
       running.delete(step);
-      button.textContent = fill(words.start, { n: total });
+      button.textContent = fill(words.start, { time: lasting(total) });
       left.textContent = said.textContent = text;
     };
     const start = () => {
@@ -42,7 +47,7 @@
       const tick = () => {
         const n = Math.ceil((end - Date.now()) / 1000);
         if (n > 0) {
-          left.textContent = fill(words.left, { n });
+          left.textContent = fill(words.left, { time: lasting(n) });
           return;
         }
         stop(words.done);
