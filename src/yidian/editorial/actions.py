@@ -87,7 +87,7 @@ def _refresh_rendered(content: Entry, words: dict | None) -> None:
 
 def _pages_showing(content: Publishable) -> Iterable[Entry]:
     if content.kind == "answer":
-        yield content.question
+        yield from type(content).question.get_queryset().filter(pk__in=content.listings("question"))
         return
     if content.kind == "glossary_term":
         room = MAX_RERENDERED_AT_ONCE
@@ -99,8 +99,8 @@ def _pages_showing(content: Publishable) -> Iterable[Entry]:
     if isinstance(content, Entry):
         return
     by_kind = {model.kind: model for model in entry_models()}
-    shown_in = Appearance.objects.filter(reference=f"{content.kind}:{content.slug}")
-    for kind, pk in shown_in.values_list("content_kind", "content_id"):
+    shown_in = Appearance.objects.filter(reference__in=content.references())
+    for kind, pk in shown_in.values_list("content_kind", "content_id").distinct():
         yield from by_kind[kind].objects.filter(pk=pk)
 
 

@@ -41,6 +41,7 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
     kind: str  # the word for it in addresses of data: "article"
     section: str  # the word for it in public addresses: "articles"
     searchable = True  # it has a page of its own that readers find by searching
+    listed_by: tuple[str, ...] = ()  # foreign keys to what lists it on its own page
 
     slug = models.CharField(
         "网址拼音",
@@ -75,7 +76,20 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
     def save(self, *args, **kwargs):
         if not self.slug:
             self.slug = self.free_slug()
+        self._remember_listings(kwargs.get("update_fields"))
         super().save(*args, **kwargs)
+
+    def _remember_listings(self, update_fields) -> None:
+        moved = [name for name in self.listed_by if update_fields is None or name in update_fields]
+        if self.pk and moved:
+            row = type(self).objects.filter(pk=self.pk).values_list(*(f"{name}_id" for name in moved)).first()
+            for name, pk in zip(moved, row or (), strict=False):
+                self.__dict__.setdefault("_listed", {}).setdefault(name, set()).add(pk)
+
+    def listings(self, name: str) -> list[int]:
+        """What lists this by one of `listed_by`: now, and until this instance was saved."""
+        before = self.__dict__.get("_listed", {}).get(name, ())
+        return sorted({getattr(self, f"{name}_id"), *before} - {None})
 
     def free_slug(self) -> str:
         """A slug in pinyin that nothing of this kind has yet."""
@@ -96,6 +110,10 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
     def purge_keys(self) -> list[str]:
         """Tags of the cached pages that show this: its own page, and the listings of its kind."""
         return [f"{self.kind}:{self.pk}", f"list:{self.section}"]
+
+    def references(self) -> list[str]:
+        """By which names `evidence.Appearance` knows the pages that show this."""
+        return [f"{self.kind}:{self.slug}"]
 
     def publication_faults(self) -> dict[str, list[str]]:
         """What forbids making this public as it stands, by field; a draft may have it."""

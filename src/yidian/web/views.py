@@ -296,7 +296,8 @@ def doctor(request, slug: str, hant: bool = False):
     return render(
         "physician.html",
         page,
-        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "cards", "list:questions", "list:articles"],
+        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "cards"]
+        + [f"list:{section}" for section in ("doctors", "questions", "articles", "conditions")],
         physician=shape,
         answers=question_cards(answered, queries.PAGE_SIZE, prefix),
         articles=queries.rows("articles", written, prefix),
