@@ -197,6 +197,20 @@ def root(django_user_model):
     return browser
 
 
+@pytest.mark.parametrize("deleted", ["claim", "source"])
+def test_a_step_does_not_outlive_a_claim_or_source_that_an_editor_deletes(root, deleted):
+    claim = content.claim("lashen", [content.source()], name="拉伸有用吗？有用。", direction="supports")
+    content.guide(phases=resting_on(claim))
+    gone = claim if deleted == "claim" else claim.sources.get()
+    assert "睡前拉伸" in root.get(ADDRESS).content.decode()
+    assert root.post(f"/admin/snippets/evidence/{deleted}/delete/{gone.pk}/").status_code == 302
+    html = root.get(ADDRESS).content.decode()
+    assert "睡前拉伸" not in html and "这一步先不要做" in html and "坐下" in html
+    assert f"提醒：{ADDRESS} 有一步已从页面撤下。步骤“睡前拉伸”" in CliRunner().invoke(main, ["check"]).stdout
+    with pytest.raises(ValidationError, match="步骤“睡前拉伸”依据的主张"):
+        content.publish(ActionGuide.objects.get())
+
+
 def guide_form(claim, removes="la", instead="不要拉[^src-one]。", **more):
     step = {"key": "la", "name": "睡前拉伸", "text": '{"blocks": [], "entityMap": {}}', "seconds": "30"}
     claims = {"count": "1", "0-deleted": "", "0-order": "0", "0-type": "item", "0-value": str(claim.pk)}

@@ -223,12 +223,14 @@ class _Renderer:
 
     def step(self, step: dict) -> dict:
         """A step of a guide; one that rests on a claim which does not carry it any more is withheld, and says so."""
-        claims = [self.step_claims[pk] for pk in items_of(step.get("claims") or []) if pk in self.step_claims]
+        chosen = [pk for pk in items_of(step.get("claims") or []) if pk]
+        claims = [self.step_claims[pk] for pk in chosen if pk in self.step_claims]
         for claim in claims:
             self.references.update((f"claim:{claim['slug']}", *(f"source:{slug}" for slug in claim["rests_on"])))
         fallen = [claim for claim in claims if claim["verdict"] != Verdict.SUPPORTED]
-        shown = {"key": step.get("key") or "", "withheld": bool(fallen), "seconds": None, "picture": None, "claims": []}
-        if fallen:
+        withheld = bool(fallen) or len(claims) < len(chosen)  # a deleted claim carries nothing either
+        shown = {"key": step.get("key") or "", "withheld": withheld, "seconds": None, "picture": None, "claims": []}
+        if withheld:
             why = "".join(f"<p>它依据的主张：{escape(claim['text'])}</p>" for claim in fallen)
             return shown | {"name": WITHHELD, "html": f"<p>{WITHHELD_WHY}</p>{why}"}
         return shown | {

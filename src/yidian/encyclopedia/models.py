@@ -170,6 +170,8 @@ class ActionGuide(Entry):
             for name, pk in chosen
             if (claim := claims.get(pk)) and claim.verdict != Verdict.SUPPORTED
         ]
+        deleted = dict.fromkeys(step["name"] for step in self.steps() if not all(step["claims"]))
+        faults += [f"步骤“{name}”依据的主张已经删除。请改掉这一步，或换一条有证据支持的主张。" for name in deleted]
         return {"phases": faults} if faults else {}
 
 
