@@ -323,6 +323,14 @@ def test_zips_that_are_broken_doubled_or_locked_are_refused(tmp_path):
         open_bundle(zipped(tmp_path / "d.zip", [("articles/a.md", bytes(3 << 20))])),
     ):
         pass
+    with zipfile.ZipFile(tmp_path / "f.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bundle.yaml", HEADER * 99)
+    data = bytearray((tmp_path / "f.zip").read_bytes())
+    start = data.index(b"bundle.yaml") + len("bundle.yaml")
+    data[start + 5 : start + 25] = b"\xff" * 20
+    (tmp_path / "f.zip").write_bytes(data)
+    with pytest.raises(BundleError, match="损坏"):
+        import_bundle(tmp_path / "f.zip")
     (tmp_path / "e.zip").write_bytes(b"no zip")
     with pytest.raises(BundleError, match=r"不是文件夹，也不是"), open_bundle(tmp_path / "e.zip"):
         pass

@@ -449,6 +449,18 @@ def test_a_health_topic_becomes_a_condition_or_an_article(tmp_path):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "whole", "right", "wrong"),
+    [("medlineplus-xml", TOPICS, "03/15/2004", "13/45/2004"), ("wordpress-wxr", POSTS, "2024-03-01", "2024-02-30")],
+)
+def test_a_day_that_no_calendar_has_costs_its_own_record_alone(name, whole, right, wrong, tmp_path):
+    assert whole.count(right) == 1
+    line, said = bring(write(tmp_path, whole.replace(right, wrong)), name)
+    assert "1 created" in line and "1 rejected" in line
+    assert any("date_published: 没有 2004" in each or "date_published: 没有 2024" in each for each in said)
+
+
+@pytest.mark.django_db
 def test_a_post_becomes_an_article_in_sections(tmp_path):
     bring(write(tmp_path, POSTS), "wordpress-wxr")
     article = Article.objects.get(name="腿抽筋怎么办")
