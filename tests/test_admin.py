@@ -264,6 +264,18 @@ def test_a_date_given_by_publishing_stays(root):
     assert str(condition.date_published) == "2026-01-05"
 
 
+def test_an_old_version_does_not_bring_back_an_old_address(root):
+    root.post(url("encyclopedia/condition", "add"), condition_form(slug="jiu", description="旧的。"))
+    condition = Condition.objects.get()
+    old, edit = condition.latest_revision, url("encyclopedia/condition", "edit", condition.pk)
+    assert root.post(edit, condition_form(slug="xin") | {"action-publish": "1"}).status_code == 302
+    reverted = condition_form(slug="xin", description="旧的。", revision=old.pk) | {"action-publish": "1"}
+    assert root.post(edit, reverted).status_code == 302
+    old.publish()
+    assert root.get("/conditions/jiu/").status_code == 404
+    assert "旧的。" in root.get("/conditions/xin/").content.decode()
+
+
 # --- the gate --------------------------------------------------------------------------------------------------
 
 

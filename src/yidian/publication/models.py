@@ -115,6 +115,10 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
         """By which names `evidence.Appearance` knows the pages that show this."""
         return [f"{self.kind}:{self.slug}"]
 
+    def with_content_json(self, content):
+        # a revision from before the first publication may carry another address
+        return super().with_content_json(content | ({"slug": self.slug} if self.first_published_at else {}))
+
     def publication_faults(self) -> dict[str, list[str]]:
         """What forbids making this public as it stands, by field; a draft may have it."""
         return {}
