@@ -564,6 +564,24 @@ def png():
     return SimpleUploadedFile("a.png", drawn.getvalue(), "image/png")
 
 
+def test_pages_follow_a_picture_that_is_replaced_described_anew_or_deleted(root, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    root.post("/admin/images/add/", {"title": "腿", "file": png(), "alt": "一条腿", "collection": 1})
+    picture = Illustration.objects.get()
+    shown = {"type": "picture", "value": {"image": picture.pk, "alt": "", "caption": ""}}
+    content.article(modules=[content.module(shown)])
+    page = "/articles/weishenme-choujin/"
+    assert picture.file.url in root.get(page).content.decode()
+    form = {"title": "腿", "alt": "两条腿", "collection": 1, "file": png()}
+    form |= {f"focal_point_{name}": "" for name in ("x", "y", "width", "height")}
+    assert root.post(f"/admin/images/{picture.pk}/", form).status_code == 302
+    now = Illustration.objects.get()
+    html = root.get(page).content.decode()
+    assert now.file.url != picture.file.url and now.file.url in html and "两条腿" in html
+    assert root.post(f"/admin/images/{picture.pk}/delete/").status_code == 302
+    assert "两条腿" not in root.get(page).content.decode()
+
+
 def test_a_picture_needs_its_alt_text(root, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     refused = root.post("/admin/images/add/", {"title": "腿", "file": png(), "alt": ""})

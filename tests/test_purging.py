@@ -127,6 +127,12 @@ def delete(model, slug):
     model.objects.get(slug=slug).delete()
 
 
+def describe(alt):
+    picture = Illustration.objects.get()
+    picture.alt = alt
+    picture.save()
+
+
 def one(model, slug):
     return model.objects.get(slug=slug)
 
@@ -185,6 +191,8 @@ MOVED = {
     "a condition filed elsewhere": lambda: publish(Condition, "xiaotui-choujin", departments=[]),
 }
 OTHER = {
+    "a picture described anew": lambda: describe("两条腿"),
+    "a picture deleted": lambda: Illustration.objects.get().delete(),
     "a new claim": lambda: content.claim("xin"),
     "a new condition": lambda: content.condition("xin", "新病症"),
     "a new word": lambda: content.term("jirou", "肌肉", "会收缩的组织。"),

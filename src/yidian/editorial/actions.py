@@ -50,6 +50,16 @@ def after_change(content: Publishable) -> None:
         purge_on_commit(sorted(purge))
 
 
+def after_picture_change(pk: int) -> None:
+    """Bring the pages that show a picture into line: its file, its alt text or its absence is part of their form."""
+    by_kind = {model.kind: model for model in entry_models()}
+    with transaction.atomic():
+        shown_in = Appearance.objects.filter(reference=f"picture:{pk}").values_list("content_kind", "content_id")
+        for kind, content in list(shown_in):
+            for page in by_kind[kind].objects.filter(pk=content):
+                after_change(page)
+
+
 def refresh(content: Publishable, words: dict | None = None) -> None:
     """Rebuild what is derived from one content alone; `words` saves reading the glossary again in a loop."""
     if content.searchable:

@@ -1,10 +1,14 @@
-"""The one receiver: Wagtail says published or unpublished, or content is deleted, and `after_change` follows."""
+"""The receivers: Wagtail says published or unpublished, or content is deleted, and `after_change` follows.
 
-from django.db.models.signals import post_delete, pre_delete
+A picture is public as soon as it is saved.
+"""
+
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from wagtail.signals import published, unpublished
 
-from yidian.editorial.actions import after_change
+from yidian.editorial.actions import after_change, after_picture_change
+from yidian.editorial.models import Illustration
 from yidian.evidence.models import Source
 from yidian.publication.models import Publishable
 
@@ -20,3 +24,10 @@ def follow(sender, instance, **kwargs):
 @receiver(pre_delete, sender=Source)
 def remember_claims(sender, instance, **kwargs):
     instance.claims_at_deletion = instance.claim_keys()  # their ties are deleted first
+
+
+@receiver([post_save, post_delete], sender=Illustration)
+def follow_picture(sender, instance, created=False, update_fields=None, **kwargs):
+    # Wagtail notes a file's hash and size whenever it first needs them; no page shows those
+    if not created and (update_fields is None or {"file", "alt"} & set(update_fields)):
+        after_picture_change(instance.pk)

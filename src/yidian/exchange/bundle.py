@@ -16,8 +16,8 @@ from django.utils import timezone
 from wagtail.images import get_image_model
 
 from yidian.answers.models import Answer, Question
-from yidian.editorial.actions import after_change, entry_models, refresh
-from yidian.evidence.models import Appearance, Claim
+from yidian.editorial.actions import after_change, refresh
+from yidian.evidence.models import Claim
 from yidian.exchange.archive import BundleError, Files, open_bundle, write_bundle
 from yidian.exchange.claims import step_problems
 from yidian.exchange.documents import (
@@ -626,8 +626,6 @@ class _Import:
                 transaction.on_commit(lambda: old[0].delete(old[1]), robust=True)
         else:
             row.save()
-        for page in _pages_with_picture(row.pk):
-            after_change(page)
 
     def settle_later(self, kind: Kind, record: Record, created: bool) -> None:
         """The second step: references to records of the same kind that came after this one."""
@@ -712,13 +710,6 @@ def _save_revision(row: Publishable, scheduled: bool):
 def _draft_key(key: str) -> str:
     """The key under which unpublished changes are remembered; no slug has a full stop."""
     return f"{key}.draft"
-
-
-def _pages_with_picture(pk: int) -> Iterable:
-    by_kind = {model.kind: model for model in entry_models()}
-    found = Appearance.objects.filter(reference=f"picture:{pk}").values_list("content_kind", "content_id")
-    for kind, content in list(found):
-        yield from by_kind[kind].objects.filter(pk=content)
 
 
 @contextmanager
