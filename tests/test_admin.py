@@ -13,15 +13,16 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
 from django.utils import timezone
 from PIL import Image
 from wagtail.models import Revision
 from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text, streamfield
 
 from yidian.answers.models import Answer, Question
+from yidian.editorial.actions import after_change
 from yidian.editorial.illustrations import check_svg
 from yidian.editorial.models import ErrorReport, Illustration
+from yidian.editorial.schedules import keep_schedules
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.evidence.models import Claim, Source
 from yidian.people.models import Hospital, Physician
@@ -181,10 +182,10 @@ def test_a_schedule_acts_at_its_time(root):
     form = condition_form(go_live_at=timezone.localtime(later).strftime("%Y-%m-%d %H:%M"))
     assert root.post(url("encyclopedia/condition", "add"), form | {"action-publish": "1"}).status_code == 302
     page = "/conditions/xiaotui-choujin/"
-    call_command("publish_scheduled")
+    keep_schedules()
     assert root.get(page).status_code == 404
     with mock.patch("django.utils.timezone.now", return_value=later + timedelta(hours=1)):
-        call_command("publish_scheduled")
+        keep_schedules()
     assert root.get(page).status_code == 200
     assert "xiaotui-choujin" in root.get("/search?q=小腿抽筋").content.decode()
 
@@ -193,8 +194,51 @@ def test_an_expiry_withdraws(root):
     condition = content.condition()
     Condition.objects.filter(pk=condition.pk).update(expire_at=timezone.now() - timedelta(minutes=1))
     assert root.get("/conditions/xiaotui-choujin/").status_code == 200
-    call_command("publish_scheduled")
+    keep_schedules()
     assert root.get("/conditions/xiaotui-choujin/").status_code == 404
+
+
+def test_one_failure_holds_up_no_other_hour_and_leaves_nothing_half_done(root):
+    later = timezone.now() + timedelta(days=2)
+    at = {"go_live_at": timezone.localtime(later).strftime("%Y-%m-%d %H:%M"), "action-publish": "1"}
+    for slug in ("aa-huai", "hao"):
+        content.condition(f"{slug}-guoqi", expire_at=later)
+        assert (
+            root.post(url("encyclopedia/condition", "add"), condition_form(name=slug, slug=slug) | at).status_code
+            == 302
+        )
+
+    def fail(changed):
+        if "huai" in changed.slug:
+            raise RuntimeError
+        after_change(changed)
+
+    fine, failing = (
+        ["/conditions/hao/", "/conditions/hao-guoqi/"],
+        ["/conditions/aa-huai/", "/conditions/aa-huai-guoqi/"],
+    )
+    hour = mock.patch("django.utils.timezone.now", return_value=later + timedelta(hours=1))
+    with hour, mock.patch("yidian.editorial.receivers.after_change", fail), pytest.raises(RuntimeError):
+        keep_schedules()
+    assert [root.get(page).status_code for page in fine + failing] == [200, 404, 404, 200]
+    with hour:
+        keep_schedules()
+    assert [root.get(page).status_code for page in failing] == [200, 404]
+
+
+def test_an_expiry_that_an_editor_puts_off_in_time_does_not_act(root):
+    past = timezone.now() - timedelta(minutes=1)
+    first, second = content.condition("yi", "一", expire_at=past), content.condition("er", "二", expire_at=past)
+    put_off = {"expire_at": timezone.now() + timedelta(days=1), "description": "刚改过。"}
+
+    def meanwhile(changed):
+        other = second if changed.pk == first.pk else first
+        Condition.objects.filter(pk=other.pk, live=True).update(**put_off)
+        after_change(changed)
+
+    with mock.patch("yidian.editorial.receivers.after_change", meanwhile):
+        keep_schedules()
+    assert sorted(Condition.objects.values_list("live", "description"))[1] == (True, "刚改过。")
 
 
 def test_no_word_of_a_draft_is_public(client):

@@ -103,6 +103,7 @@ class ActionGuide(Entry):
 
     kind = "guide"
     section = "guides"
+    gated = True
     listed_by = ("about",)
     citing_fields = ("do", "dont", "stop_conditions")
 

@@ -1,0 +1,51 @@
+"""What becomes public or is withdrawn at its hour: each by itself, as it stands then, whatever befalls the others."""
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+from wagtail.models import Revision
+
+from yidian.editorial.actions import publishable_models
+from yidian.publication.models import Publishable
+
+
+def keep_schedules() -> None:
+    """Withdraws what has expired and publishes what is due; raises the last error once everything had its turn.
+
+    Instead of Wagtail's command, which one failure stops every minute from then on, and which writes what it read at
+    its start over what an editor saved meanwhile.
+    """
+    failed: list[Exception] = []
+    now = timezone.now()
+    for model in publishable_models():
+        expired = model.objects.filter(live=True, expire_at__lt=now).order_by("expire_at")
+        for pk in expired.values_list("pk", flat=True):
+            _alone(failed, lambda model=model, pk=pk: _withdraw(model, pk))
+    due = Revision.objects.filter(approved_go_live_at__lt=now).order_by("approved_go_live_at")
+    for revision in due.select_related("content_type").defer("content"):
+        _alone(failed, lambda revision=revision: _publish(revision))
+    if failed:
+        raise failed[-1]
+
+
+def _alone(failed: list[Exception], work: Callable[[], None]) -> None:
+    try:
+        with transaction.atomic():
+            work()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others keep their hour
+        failed.append(error)
+
+
+def _withdraw(model: type[Publishable], pk: int) -> None:
+    held = model.objects.select_for_update().filter(pk=pk, live=True, expire_at__lt=timezone.now()).first()
+    if held is not None:
+        held.unpublish(set_expired=True, log_action="wagtail.unpublish.scheduled")
+
+
+def _publish(revision: Revision) -> None:
+    # the content first, as an editor's own publishing locks them
+    revision.content_type.model_class().objects.select_for_update().filter(pk=revision.object_id).first()
+    still_due = Revision.objects.filter(pk=revision.pk, approved_go_live_at__lt=timezone.now()).first()
+    if still_due is not None:
+        still_due.publish(log_action="wagtail.publish.scheduled")
