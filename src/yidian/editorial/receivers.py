@@ -11,6 +11,7 @@ from yidian.editorial.actions import after_change, after_picture_change
 from yidian.editorial.models import Illustration
 from yidian.evidence.models import Source
 from yidian.publication.models import Publishable
+from yidian.publication.turns import take_turn
 
 
 @receiver([published, unpublished, post_delete])
@@ -21,9 +22,12 @@ def follow(sender, instance, **kwargs):
         after_change(instance)
 
 
-@receiver(pre_delete, sender=Source)
-def remember_claims(sender, instance, **kwargs):
-    instance.claims_at_deletion = instance.claim_keys()  # their ties are deleted first
+@receiver(pre_delete)
+def before_deletion(sender, instance, **kwargs):
+    if isinstance(instance, Publishable):
+        take_turn()
+    if isinstance(instance, Source):
+        instance.claims_at_deletion = instance.claim_keys()  # their ties are deleted first
 
 
 @receiver([post_save, post_delete], sender=Illustration)

@@ -8,6 +8,7 @@ from wagtail.models import Revision
 
 from yidian.editorial.actions import publishable_models
 from yidian.publication.models import Publishable
+from yidian.publication.turns import take_turn
 
 
 def keep_schedules() -> None:
@@ -23,8 +24,8 @@ def keep_schedules() -> None:
         for pk in expired.values_list("pk", flat=True):
             _alone(failed, lambda model=model, pk=pk: _withdraw(model, pk))
     due = Revision.objects.filter(approved_go_live_at__lt=now).order_by("approved_go_live_at")
-    for revision in due.select_related("content_type").defer("content"):
-        _alone(failed, lambda revision=revision: _publish(revision))
+    for pk in due.values_list("pk", flat=True):
+        _alone(failed, lambda pk=pk: _publish(pk))
     if failed:
         raise failed[-1]
 
@@ -32,20 +33,19 @@ def keep_schedules() -> None:
 def _alone(failed: list[Exception], work: Callable[[], None]) -> None:
     try:
         with transaction.atomic():
+            take_turn()
             work()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others keep their hour
         failed.append(error)
 
 
 def _withdraw(model: type[Publishable], pk: int) -> None:
-    held = model.objects.select_for_update().filter(pk=pk, live=True, expire_at__lt=timezone.now()).first()
+    held = model.objects.filter(pk=pk, live=True, expire_at__lt=timezone.now()).first()
     if held is not None:
         held.unpublish(set_expired=True, log_action="wagtail.unpublish.scheduled")
 
 
-def _publish(revision: Revision) -> None:
-    # the content first, as an editor's own publishing locks them
-    revision.content_type.model_class().objects.select_for_update().filter(pk=revision.object_id).first()
-    still_due = Revision.objects.filter(pk=revision.pk, approved_go_live_at__lt=timezone.now()).first()
+def _publish(pk: int) -> None:
+    still_due = Revision.objects.filter(pk=pk, approved_go_live_at__lt=timezone.now()).first()
     if still_due is not None:
         still_due.publish(log_action="wagtail.publish.scheduled")

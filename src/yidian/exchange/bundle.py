@@ -55,6 +55,7 @@ from yidian.exchange.rows import (
 )
 from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.models import Publishable, derived_identifier
+from yidian.publication.turns import take_turn
 
 # Rows read at once while exporting: some 20 MB of long articles; of fewer, their queries cost more than their text.
 CHUNK = 500
@@ -197,13 +198,16 @@ class _Import:
                 # a word that moves from one group to another is free as soon as the bundle says so
                 self.synonyms = owners_of(parsed.records) | owners_on_site({each.key for each in parsed.records})
             with transaction.atomic():
+                take_turn()
                 self.import_records(kind, parsed.records)
         for record, created in self.later:
             with transaction.atomic():
+                take_turn()
                 self.settle_later(kind, record, created)
         self.coming = set()
         for record in drafts:
             with transaction.atomic():
+                take_turn()
                 self.import_draft(kind, record)
                 self.keep()
 
@@ -861,6 +865,7 @@ def remove_brought(title: str, report: Callable[[str], None] = lambda line: None
         held = ImportedRecord.objects.filter(brought_by__title=title, kind=kind.name)
         for key in list(held.order_by("key").values_list("key", flat=True)):
             with transaction.atomic():
+                take_turn()
                 row = kind.model.objects.filter(**{kind.column: key}).first()
                 if row is not None and (why := _needed(kind, row)):
                     report(f"{row}：{why}，没有删除")

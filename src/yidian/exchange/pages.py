@@ -23,6 +23,7 @@ from yidian.exchange.rows import Keys, assign, assign_body, digest_of, values_of
 from yidian.people.models import Department
 from yidian.publication.models import NAMESPACE
 from yidian.publication.richtext import clean_html, clean_text
+from yidian.publication.turns import take_turn
 from yidian.zh.sentences import excerpt, plain
 
 # Half a second of writing.
@@ -59,6 +60,7 @@ def import_pages(
     stream = iter(records)
     while chunk := list(islice(stream, BATCH)):
         with transaction.atomic():
+            take_turn()
             for each in chunk:
                 if isinstance(each, Fault):
                     work.reject(each)

@@ -13,6 +13,7 @@ from modelcluster.models import ClusterableModel
 from wagtail.log_actions import log
 from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
 
+from yidian.publication.turns import take_turn
 from yidian.zh.pinyin import slugify
 
 # Identifiers of content that came without one are derived from what it is, so that two sites agree on them.
@@ -80,6 +81,7 @@ class Publishable(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, 
                 raise ValidationError({"slug": f"这一页已经公开过，网址不能再改。请改回 {public}。"})
 
     def save(self, *args, **kwargs):
+        take_turn()
         if not self.slug:
             self.slug = self.free_slug()
         self._remember_listings(kwargs.get("update_fields"))
