@@ -11,10 +11,12 @@ from django.utils import timezone
 from test_exchange import bring, files_of, write
 
 from yidian.answers.models import Question
+from yidian.editorial.models import UnansweredQuery
 from yidian.editorial.schedules import keep_schedules
 from yidian.encyclopedia.models import Article, Condition
 from yidian.evidence.models import Claim
 from yidian.exchange.bundle import export_bundle
+from yidian.search.library import library
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,3 +128,19 @@ def test_a_question_deleted_while_its_condition_changes_ends_both(client):
 
     while_another(rename, lambda: Question.objects.get().delete())
     assert client.get("/questions/wen/").status_code == 404
+
+
+def test_a_search_that_nothing_answers_waits_for_no_writer(client, quick_search):
+    content.condition()
+    library().build()
+    took = []
+
+    def search():
+        began = time.monotonic()
+        assert "还没有正好回答" in client.get("/search?q=孩子腿骨折了怎么办").content.decode()
+        took.append(time.monotonic() - began)
+
+    search()
+    while_another(lambda: content.condition("er", "二"), search)
+    assert took[1] < HELD / 2
+    assert UnansweredQuery.objects.filter(text="孩子腿骨折了").exists()
