@@ -7,9 +7,8 @@ from django.contrib.sessions import middleware as sessions
 from django.middleware import csrf
 from django.utils.datastructures import MultiValueDictKeyError
 
+from yidian.site.addresses import ADMIN_PREFIX
 from yidian.web.faults import bad_request
-
-ADMIN_PREFIX = "/admin/"
 
 # Wagtail's admin ships inline scripts and styles of its own; it is reached by signed-in staff only.
 ADMIN_CSP = (

@@ -1,0 +1,3 @@
+"""Where things are, for those who must know before Django does."""
+
+ADMIN_PREFIX = "/admin/"
