@@ -418,3 +418,17 @@ def test_reports_that_nobody_works_off_do_not_fill_the_disk(client, monkeypatch)
     assert "现在收不下" in sent[2].content.decode() and "这里有错2" in sent[2].content.decode()
     ErrorReport.objects.filter(text="这里有错0").update(handled=True)
     assert client.post("/corrections/report/", {"text": "又错了"}).status_code == 200
+
+
+@pytest.mark.parametrize(("days", "verified"), [(1, True), (0, True), (-1, False), (None, True)])
+def test_a_credential_that_has_run_out_vouches_for_nobody(client, days, verified):
+    today = timezone.localdate()
+    doctor = content.physician(demonstration=False)
+    expires = None if days is None else today + timedelta(days=days)
+    seen = {"verified_by": "编辑部", "verified_on": today - timedelta(days=30)}
+    doctor.credentials.create(category="医师执业证书", recognized_by="卫生健康委", expires=expires, **seen)
+    doctor.credentials.create(category="职称", recognized_by="医院")
+    publish(doctor)
+    html = client.get("/doctors/yanshi-jia/").content.decode()
+    assert ("资质已核验" in html) is verified
+    assert ("已过期" in html) is (not verified)

@@ -7,6 +7,7 @@ import segno
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.template import engines
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from markupsafe import Markup
@@ -283,13 +284,16 @@ def doctor(request, slug: str, hant: bool = False):
                 "recognized_by": credential.recognized_by,
                 "valid_from": credential.valid_from and credential.valid_from.isoformat(),
                 "expires": credential.expires and credential.expires.isoformat(),
+                "expired": bool(credential.expires and credential.expires < timezone.localdate()),
                 "verified_by": credential.verified_by,
                 "verified_on": credential.verified_on and credential.verified_on.isoformat(),
             }
             for credential in credentials
         ],
-        "verified": any(credential.verified_on for credential in credentials) and not physician.demonstration,
     }
+    # what was verified once and has run out since vouches for nobody
+    valid = any(each["verified_on"] and not each["expired"] for each in shape["credentials"])
+    shape["verified"] = valid and not physician.demonstration
     page["jsonld"] = jsonld.physician(page, shape)
     answered = Question.objects.filter(
         pk__in=Answer.objects.public().filter(author=physician).order_by("-date_created").values("question")[:100]
