@@ -458,6 +458,23 @@ def test_a_health_topic_becomes_a_condition_or_an_article(tmp_path):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", ["qa-csv", "medlineplus-xml"])
+def test_what_an_editor_has_begun_to_change_is_published_by_no_import(name, tmp_path):
+    file = write(tmp_path, SAMPLES[name])
+    bring(file, name)
+    begun = (Question if name == "qa-csv" else Condition).objects.order_by("pk").first()
+    begun.description = "编辑改到一半。"
+    begun.save_revision()
+    bring(file, name, publish=True)
+    begun = type(begun).objects.get(pk=begun.pk)
+    assert not begun.live and begun.get_latest_revision_as_object().description == "编辑改到一半。"
+    model = Question if name == "qa-csv" else Article
+    assert model.objects.filter(live=True).exists()
+    if name == "qa-csv":
+        assert not begun.answers.filter(live=True).exists()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "whole", "right", "wrong"),
     [("medlineplus-xml", TOPICS, "03/15/2004", "13/45/2004"), ("wordpress-wxr", POSTS, "2024-03-01", "2024-02-30")],

@@ -364,8 +364,13 @@ class _Work:
         self.departments.insert((ids[slug], people.department(row.department)) for slug, row in rows if row.department)
 
     def publish_drafts(self, slugs: Iterable[str]) -> int:
-        """Publishes those of the questions that never were public, with their answers; says how many there were."""
-        drafts = Question.objects.filter(slug__in=list(slugs), first_published_at=None, locked=False)
+        """Publishes those of the questions that never were public, with their answers; says how many there were.
+
+        A revision is an editor's work, and published by editors.
+        """
+        untouched = {"first_published_at": None, "latest_revision": None, "locked": False}
+        waiting = Question.objects.filter(**untouched)
+        drafts = waiting.filter(slug__in=list(slugs))
         if self.dry_run:
             for name in drafts.order_by("pk").values_list("name", flat=True):
                 self.changes.say(f"公开问答：{name}", lambda: [("状态", "不公开", "公开")])
@@ -374,11 +379,11 @@ class _Work:
         for pk in drafts.order_by("pk").values_list("pk", flat=True):
             with transaction.atomic():  # one at a time: an editor who saves meanwhile waits for 50 ms, not for a batch
                 take_turn()
-                question = drafts.filter(pk=pk).first()
+                question = waiting.filter(pk=pk).first()
                 if question is None:  # an editor was quicker
                     continue
                 publish_now(question)
-                for answer in question.answers.filter(first_published_at=None, locked=False).order_by("pk"):
+                for answer in question.answers.filter(**untouched).order_by("pk"):
                     publish_now(answer)
             count += 1
         return count

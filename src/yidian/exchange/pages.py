@@ -156,8 +156,12 @@ class _Work:
         return row
 
     def settle(self, row, page: Page, *, changed: bool) -> None:
-        """Publishes what may be and never was; an unchanged page that becomes public counts as updated."""
-        wanted = self.publish and not page.private and not row.first_published_at and not row.locked
+        """Publishes what may be, never was and no editor has begun to change.
+
+        An unchanged page that becomes public counts as updated.
+        """
+        untouched = not (row.first_published_at or row.latest_revision_id or row.locked)
+        wanted = self.publish and not page.private and untouched
         if wanted and self.dry_run:
             self.changes.say(f"公开：{row.name}", lambda: [("状态", "不公开", "公开")])
         elif wanted:
