@@ -516,7 +516,10 @@ def home(request, hant: bool = False):
     prefix = HANT_PREFIX if hant else ""
     page = page_context("/", hant=hant, title=_("医典"), description=_("哪里不舒服？想知道什么？先看答案，再看出处。"))
     page["jsonld"] = jsonld.website(page)
-    reviewed = queries.recently(prefix, "last_review_date")
+    guides_shown = queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS)
+    featured = queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS)
+    beside = {row["url"] for row in (*guides_shown, *featured)}
+    reviewed = queries.recently(prefix, "last_review_date", but_not=beside)
     tags = ["home", *(f"list:{section}" for section in (*queries.ENTRIES, *queries.PLACES))]
     return render(
         "home.html",
@@ -529,12 +532,12 @@ def home(request, hant: bool = False):
             {"letter": each, "url": f"{prefix}/conditions/a-z/{each.lower()}/", "count": count}
             for each, count in queries.letter_counts().items()
         ],
-        recently_reviewed=reviewed or queries.recently(prefix, "date_published"),
+        recently_reviewed=reviewed or queries.recently(prefix, "date_published", but_not=beside),
         recently_label=_("最近审核") if reviewed else _("最近发布"),
         most_read=queries.most_read(most_viewed, prefix),
-        guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        guides=guides_shown,
         self_tests=[self_tests.row(test, prefix) for test in every_self_test().values()],
-        featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        featured=featured,
     )
 
 
@@ -580,9 +583,9 @@ def report(request, hant: bool = False):
     prefix = HANT_PREFIX if hant else ""
     given = request.POST if request.method == "POST" else request.GET
     about = clean_text(given.get("page", ""))[:200]
-    if not queries.page_exists(about):
-        about = ""
-    context = {"about": about, "text": "", "quote": "", "errors": {}, "done": False}
+    about_name = queries.page_name(about)
+    about = about if about_name else ""
+    context = {"about": about, "about_name": about_name, "text": "", "quote": "", "errors": {}, "done": False}
     status = 200
     if request.method == "POST":
         if from_elsewhere(request):
@@ -603,9 +606,9 @@ def report(request, hant: bool = False):
         else:
             ErrorReport.objects.create(page=about or "/", quote=quote, text=text)
             context["done"] = True
-    page = page_context(
-        "/corrections/report/", hant=hant, title=_("这里有错"), robots="noindex", breadcrumb=crumbs(prefix)
-    )
+    # a screen reader says the title first: that nothing was sent is the news
+    title = _("没有送出：这里有错") if context["errors"] else _("收到了，谢谢您") if context["done"] else _("这里有错")
+    page = page_context("/corrections/report/", hant=hant, title=title, robots="noindex", breadcrumb=crumbs(prefix))
     return render("report.html", page, None, status=status, **context)
 
 
