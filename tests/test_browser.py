@@ -587,7 +587,7 @@ def test_answers_go_from_a_self_test_to_its_guide_and_to_paper_only_when_carried
     page = visit(None)
     show_self_test(page, "yejian-tuichoujin", 1, 1, 1, 0)
     assert page.evaluate("sessionStorage.length") == 0
-    page.get_by_role("button", name="照我的回答，一步步怎么做：腰腿痛").click()
+    page.get_by_role("button", name="照我的回答，一步步怎么做：《腰腿痛").click()
     page.wait_for_url("**/guides/yaotuitong-jinggao/")
     page.locator(".step--removed").first.wait_for()
     assert page.locator('input[name="c.mawei"][value="yes"]').is_checked()

@@ -425,7 +425,7 @@ def test_a_fired_card_leads_to_its_guide_where_the_site_has_it(client):
     for path in ("/questions/zhongfeng/", "/search?q=我爸突然嘴歪，左手没劲"):
         html = client.get(path).content.decode()
         card = html[html.index("care-card--emergency_call") :].split("</section>")[0]
-        assert 'href="/guides/zhongfeng-zheyang-zuo/"' in card and "一步步怎么做：可能是中风" in card
+        assert 'href="/guides/zhongfeng-zheyang-zuo/"' in card and "一步步怎么做：《可能是中风》" in card
     assert "list:guides" in client.get("/questions/zhongfeng/")["X-Page-Tags"].split()
     answers = {"a.age": "70", "a.topic.brain": "yes", "a.face_droop": "yes", "at": "face_droop", "go": "next"}
     html = client.post("/self-tests/wo-gai-zenme-ban/", answers).content.decode()

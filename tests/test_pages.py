@@ -168,6 +168,16 @@ def test_the_home_page_shows_nothing_twice(client, library):
     assert len(shown) >= 14 and len(shown) == len(set(shown))
 
 
+def test_the_parts_of_the_body_are_those_with_something_to_read_from_head_to_toe(client, library):
+    content.body_part("erbu", "耳部", region="head")
+    face = content.body_part("mianbu", "面部", region="head")
+    shown = client.get("/body-parts/").content.decode().partition("<main")[2]
+    assert "耳部" not in shown and "面部" not in shown and "小腿" in shown
+    content.article(slug="lian-chou", name="半边脸抽", body_parts=[face])
+    shown = client.get("/body-parts/").content.decode().partition("body-map__list")[2]
+    assert "耳部" not in shown and shown.index("面部") < shown.index("小腿")
+
+
 def test_hant_turns_text_and_links_but_not_addresses(client, library):
     html = client.get("/zh-hant/articles/weishenme-choujin/").content.decode()
     assert "小腿為什麼抽筋" in html

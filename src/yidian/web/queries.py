@@ -36,6 +36,8 @@ KIND_LABELS = {
 PAGE_SIZE = 30
 MAX_PAGES = 200
 
+_HEAD_TO_TOE = {name: place for place, name in enumerate(BodyPart.Region.values)}
+
 _BYLINE = tuple(
     f"{role}__{field}"
     for role in ("author", "reviewer")
@@ -291,6 +293,12 @@ def with_entries(parts):
         for there in ("body_parts", "body_parts__broader"):
             filed |= Q(Exists(model.objects.public().filter(**{there: OuterRef("pk")})))
     return parts.filter(filed)
+
+
+def parts_of_the_body(prefix: str) -> list[dict]:
+    """The parts that something public is filed under, from head to toe; one query."""
+    found = names("body-parts", with_entries(BodyPart.objects), prefix, fields=("region",))
+    return sorted(found, key=lambda part: _HEAD_TO_TOE.get(part["region"], len(_HEAD_TO_TOE)))
 
 
 def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[dict] | None:

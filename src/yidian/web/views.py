@@ -445,7 +445,7 @@ INTROS = {
     "doctors": _("在这里回答问题、审核内容的医生。"),
     "hospitals": _("医生所在的医院，等级写明出处和查证日期。"),
     "departments": _("不知道挂哪个科？看看每个科管什么。"),
-    "body-parts": _("从不舒服的地方找起。"),
+    "body-parts": _("点一点不舒服的地方，看看可能是什么，该怎么办。"),
     "populations": _("孕妇、老人、孩子……看专门给您的建议。"),
 }
 
@@ -470,6 +470,8 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
         found, context["pagination"] = _paginated(request, Physician.objects.order_by("slug"))
         found = found.select_related("hospital", "department")
         context["physicians"] = [queries.physician_shape(physician, prefix) for physician in found]
+    elif section == "body-parts":
+        context["body_parts"] = queries.parts_of_the_body(prefix)
     else:
         found, context["pagination"] = _paginated(request, queries.PLACES[section].objects.order_by("slug"))
         context["items"] = queries.place_rows(section, found, prefix)
@@ -484,6 +486,8 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
     )
     page["jsonld"] = jsonld.page(page)
     tags = [f"list:{section}", "cards"]
+    if section == "body-parts":  # what is filed under a part decides whether it is there
+        tags += [f"list:{each}" for each in queries.ENTRIES]
     return render("listing.html", page, tags, **context)
 
 
@@ -525,7 +529,7 @@ def home(request, hant: bool = False):
         "home.html",
         page,
         tags,
-        body_parts=queries.names("body-parts", queries.with_entries(BodyPart.objects), prefix, fields=("region",)),
+        body_parts=queries.parts_of_the_body(prefix),
         departments=queries.names("departments", Department.objects.all(), prefix),
         populations=queries.names("populations", Population.objects.all(), prefix),
         letters=[
