@@ -224,10 +224,12 @@
       (entries) => {
         for (const entry of entries) {
           const link = links.get(entry.target.id);
-          if (!link || !entry.isIntersecting) continue;
+          // back above a section, as after a jump to the top, the reader is not in it any more
+          const left = link === here && entry.boundingClientRect.top > 0;
+          if (!link || (!entry.isIntersecting && !left)) continue;
           here?.removeAttribute("aria-current");
-          link.setAttribute("aria-current", "location");
-          here = link;
+          here = entry.isIntersecting ? link : null;
+          here?.setAttribute("aria-current", "location");
         }
       },
       { rootMargin: "-15% 0px -75% 0px" },
