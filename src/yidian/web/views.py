@@ -24,7 +24,7 @@ from yidian.selftests.library import about as self_tests_about
 from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
 from yidian.web import guides, jsonld, queries, red_flags, self_tests
-from yidian.web.faults import fault_page, from_elsewhere, read_only, refused
+from yidian.web.faults import fault_page, from_elsewhere, not_allowed, read_only, refused
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 from yidian.web.plan_definition import plan_definition
 
@@ -577,7 +577,7 @@ def corrections(request, hant: bool = False):
 def report(request, hant: bool = False):
     """这里有错: a form that asks for no identity; what is typed goes to the editors' list and nowhere else."""
     if request.method not in {"GET", "HEAD", "POST"}:
-        return fault_page(request, 405)
+        return not_allowed(request, "GET, HEAD, POST")
     prefix = HANT_PREFIX if hant else ""
     given = request.POST if request.method == "POST" else request.GET
     about = clean_text(given.get("page", ""))[:200]
