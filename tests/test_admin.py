@@ -705,6 +705,15 @@ def test_nobody_enters_without_signing_in(client):
     assert client.get("/admin/users/").status_code == 302
 
 
+def test_no_file_becomes_public_past_the_reviewers(client):
+    sign_in(client, "Editors")
+    made = SimpleUploadedFile("a.html", b"<h1>a</h1>", "text/html")
+    form = {"title": "a", "collection": 1, "tags": "", "file": made}
+    for path in ("/admin/documents/add/", "/admin/documents/multiple/add/", "/admin/documents/chooser/create/"):
+        assert client.post(path, form).status_code == 404
+    assert client.get("/media/documents/a.html").status_code == 404
+
+
 def test_a_lock_keeps_others_out(client):
     condition = content.condition()
     sign_in(client, "Moderators")
