@@ -387,3 +387,24 @@ def test_search_answers_any_text_with_a_page(client, library, q):
 
 def test_a_wrong_host_is_refused(client):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_a_link_leads_to_the_same_script_where_there_is_one(client):
+    once = ["/media/images/a.png", "/feeds/all.atom", "/guides/x/plandefinition.json", "/zh-hant/about/", "/robots.txt"]
+    both = ["/conditions/x/", "/search?q=a", "/guides/x/", "/mediator/"]
+    links = "".join(f'<a href="{path}">看</a>' for path in once + both)
+    content.article(modules=[module(text(f"<p>{links}</p>"))])
+    html = client.get("/zh-hant/articles/weishenme-choujin/").content.decode()
+    shown = re.findall(r'<a href="([^"]*)">看</a>', html)
+    assert shown == once + [f"/zh-hant{path}" for path in both]
+
+
+def test_a_hard_word_is_found_as_it_is_written_and_never_inside_a_character_reference(client):
+    content.term("amp", "amp", "安培。")
+    content.term("att", "AT&T", "一家公司。")
+    content.article(modules=[module(text("<p>A &amp; B，AT&amp;T，5 &lt; 6，amp。</p>"))])
+    html = client.get("/articles/weishenme-choujin/").content.decode()
+    assert (
+        'A &amp; B，<a class="term" href="#term-att">AT&amp;T</a>，5 &lt; 6，<a class="term" href="#term-amp">amp</a>'
+        in html
+    )
