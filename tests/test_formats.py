@@ -166,6 +166,15 @@ def test_no_file_is_too_bad_for_a_clear_answer(name, hostile, tmp_path):
     assert not (Question.objects.filter(live=True).exists() or Condition.objects.filter(live=True).exists())
 
 
+@pytest.mark.parametrize("unfinished", ["<h2>", "<!--", "<h2", "[a "])
+def test_markup_that_never_ends_costs_no_minutes(unfinished):
+    posts = POSTS.replace("<content:encoded><![CDATA[", f"<content:encoded><![CDATA[{unfinished * 200_000}", 1)
+    assert len(posts) > 500_000
+    started = time.monotonic()
+    list(formats.load("wordpress-wxr").read(io.BytesIO(posts.encode())))
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.parametrize("hostile", ["entity", "laughs"])
 @pytest.mark.parametrize("name", ["medlineplus-xml", "wordpress-wxr"])
 def test_entities_are_refused_before_any_record(name, hostile):
