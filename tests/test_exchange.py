@@ -837,3 +837,14 @@ def test_linting_finds_hard_words_that_nothing_explains(tmp_path, changed, said)
     terms = "".join(f"- slug: a{n}\n  name: {word}\n  definition: 就是它。\n" for n, word in words.items())
     if terms:
         assert warned(write(tmp_path / "beside", {"vocabulary/glossary.yaml": terms})) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "//evil.example/", "data:text/html,a"])
+def test_the_address_of_a_source_is_a_link_only_on_the_web(client, tmp_path, address):
+    listed = f"- slug: yuan\n  kind: guideline\n  title: 指南\n  url: '{address}'\n"
+    listed += "- slug: hao\n  kind: guideline\n  title: 指南\n  url: https://good.example/\n"
+    assert bring(write(tmp_path, {"evidence/sources.yaml": listed}))[0].endswith("0 rejected")
+    content.article(modules=[content.module(content.text("<p>累了[^yuan][^hao]。</p>"))])
+    html = client.get("/articles/weishenme-choujin/").content.decode()
+    assert address not in html and 'href="https://good.example/"' in html

@@ -202,6 +202,7 @@ def test_text_cannot_break_out_of_structured_data_or_html(client):
         ('<a href="//evil.example">甲</a>', "<a>甲</a>"),
         ('<a href="/&#x200b;/evil.example">甲</a>', "<a>甲</a>"),
         ('<a href="/\\evil.example">甲</a>', "<a>甲</a>"),
+        ('<a href="/&#x9;/evil.example">甲</a>', "<a>甲</a>"),
         ('<a href="/conditions/a/">甲</a>', '<a href="/conditions/a/">甲</a>'),
         ("<p>5&#x202e;0 mg\u202e 甲<br>乙</p>", "<p>50 mg 甲 乙</p>"),
         ('<img src=x onerror="alert(1)"><iframe src="//x"></iframe><svg onload=alert(1)>', ""),

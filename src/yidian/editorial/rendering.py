@@ -261,6 +261,8 @@ def source_shape(source: Source) -> dict:
     """A source as pages show it."""
     fields = ("slug", "authors", "publisher", "doi", "pmid", "isbn", "document_number", "url", "locator")
     return {field: getattr(source, field) for field in fields} | {
+        # a bundle's text is none that a form has looked at
+        "url": source.url if source.url.startswith(("https://", "http://")) else "",
         "title": source.name,
         "date": source.date_published,
         "kind_label": source.get_source_kind_display(),
