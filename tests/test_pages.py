@@ -12,6 +12,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from yidian.editorial.models import ErrorReport
+
 pytestmark = pytest.mark.django_db
 
 
@@ -308,8 +310,6 @@ def test_a_changed_source_or_word_reaches_the_pages_that_show_it(client, library
 
 
 def test_reporting_an_error_asks_no_identity_and_keeps_what_was_typed(client, library):
-    from yidian.editorial.models import ErrorReport
-
     page = "/articles/weishenme-choujin/"
     form = client.get(f"/corrections/report/?page={page}").content.decode()
     assert page in form
@@ -409,3 +409,12 @@ def test_a_hard_word_is_found_as_it_is_written_and_never_inside_a_character_refe
         'A &amp; B，<a class="term" href="#term-att">AT&amp;T</a>，5 &lt; 6，<a class="term" href="#term-amp">amp</a>'
         in html
     )
+
+
+def test_reports_that_nobody_works_off_do_not_fill_the_disk(client, monkeypatch):
+    monkeypatch.setattr("yidian.web.views.MOST_OPEN_REPORTS", 2)
+    sent = [client.post("/corrections/report/", {"text": f"这里有错{n}"}) for n in range(3)]
+    assert [answer.status_code for answer in sent] == [200, 200, 503]
+    assert "现在收不下" in sent[2].content.decode() and "这里有错2" in sent[2].content.decode()
+    ErrorReport.objects.filter(text="这里有错0").update(handled=True)
+    assert client.post("/corrections/report/", {"text": "又错了"}).status_code == 200

@@ -32,6 +32,8 @@ from yidian.web.plan_definition import plan_definition
 ALL_LETTERS_ON_ONE_PAGE = 300
 MAX_REPORT = 2_000
 MAX_QUOTE = 500
+# Nobody works off more than these, some 50 MB; a program that writes on would fill the disk.
+MOST_OPEN_REPORTS = 10_000
 NEWEST = ("-date_published", "-pk")
 
 
@@ -601,6 +603,9 @@ def report(request, hant: bool = False):
             context["errors"]["quote"] = _("原文摘一两句就够，最多 %(n)s 个字。") % {"n": MAX_QUOTE}
         if context["errors"]:
             status = 422
+        elif ErrorReport.objects.filter(handled=False)[:MOST_OPEN_REPORTS].count() == MOST_OPEN_REPORTS:
+            context["errors"]["text"] = _("等着处理的太多，现在收不下。请过几天再来。")
+            status = 503
         else:
             ErrorReport.objects.create(page=about or "/", quote=quote, text=text)
             context["done"] = True
