@@ -705,6 +705,23 @@ def test_nobody_enters_without_signing_in(client):
     assert client.get("/admin/users/").status_code == 302
 
 
+def test_a_doctor_or_hospital_of_answers_stays_and_why_is_said(root):
+    place = content.hospital()
+    doctor = content.physician()
+    answer = Answer(question=content.question(), author=doctor, author_hospital=place, date_created="2026-01-02")
+    answer.body = [content.text("<p>多数不是。</p>")]
+    content.publish(answer)
+    for kind, held in (("people/physician", doctor), ("people/hospital", place)):
+        for path in (url(kind, "delete", held.pk), f"/admin/bulk/{kind}/delete/?id={held.pk}"):
+            refused = root.post(path, follow=True)
+            assert refused.status_code == 200
+            assert "没有删除：还有1 条回答用到它" in refused.content.decode()
+    assert Physician.objects.exists() and Hospital.objects.exists()
+    answer.delete()
+    assert root.post(url("people/physician", "delete", doctor.pk)).status_code == 302
+    assert not Physician.objects.exists()
+
+
 def test_no_file_becomes_public_past_the_reviewers(client):
     sign_in(client, "Editors")
     made = SimpleUploadedFile("a.html", b"<h1>a</h1>", "text/html")
