@@ -1,15 +1,18 @@
 """Whatever a change alters on any public page, the change drops from the page cache: every page before and after."""
 
 import re
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from functools import partial
+from unittest import mock
 
 import content
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from wagtail.images.tests.utils import get_test_image_file
 
 from yidian.answers.models import Answer, Question
+from yidian.editorial import schedules
 from yidian.editorial.actions import rebuild
 from yidian.editorial.models import Correction, Illustration
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
@@ -223,3 +226,28 @@ def test_what_a_change_alters_leaves_the_cache(client, library, changes):
             transaction.set_rollback(True)
     assert not {name: paths for name, paths in forgotten.items() if paths}, "pages that stay in the cache"
     assert not {name: paths for name, paths in behind.items() if paths}, "pages that only reindex puts right"
+
+
+def test_a_review_that_falls_due_at_midnight_shows_on_cached_pages(client, monkeypatch):
+    monkeypatch.setattr(schedules, "_turned", [])
+    due = date(2031, 5, 20)
+    doctor = content.physician()
+    reviewed = {"reviewer": doctor, "last_review_date": date(2031, 1, 1)}
+    content.article(review_due=due, **reviewed)
+    content.article("lai", "以后", review_due=due + timedelta(days=1), **reviewed)
+    pages = ["/articles/weishenme-choujin/", "/articles/weishenme-choujin/handout/", "/articles/lai/"]
+
+    def at(hour, minute, day=due):
+        moment = timezone.make_aware(datetime.combine(day, time(hour, minute)))
+        with mock.patch("django.utils.timezone.now", return_value=moment):
+            schedules.keep_schedules()
+            purged = {tag for tags in PurgeRequest.objects.values_list("tags", flat=True) for tag in tags}
+            PurgeRequest.objects.all().delete()
+            return every_page(client, pages), purged
+
+    before, _ = at(23, 59)
+    assert at(23, 59)[1] == set()
+    after, purged = at(0, 1, due + timedelta(days=1))
+    changed = [path for path in pages if before[path][1] != after[path][1]]
+    assert changed == pages[:2]
+    assert all(before[path][2] & purged for path in changed) and not before[pages[2]][2] & purged

@@ -1,14 +1,21 @@
 """What becomes public or is withdrawn at its hour: each by itself, as it stands then, whatever befalls the others."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 from wagtail.models import Revision
 
-from yidian.editorial.actions import publishable_models
+from yidian.editorial.actions import entry_models, publishable_models
+from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
 from yidian.publication.turns import take_turn
+
+# Pages that are named one by one when a day turns; more, of one import, and the whole cache is dropped.
+MOST_NAMED = 1_000
+# The day that this process has turned to, if any.
+_turned: list[date] = []
 
 
 def keep_schedules() -> None:
@@ -19,6 +26,7 @@ def keep_schedules() -> None:
     """
     failed: list[Exception] = []
     now = timezone.now()
+    _alone(failed, _turn_the_day)
     for model in publishable_models():
         expired = model.objects.filter(live=True, expire_at__lt=now).order_by("expire_at")
         for pk in expired.values_list("pk", flat=True):
@@ -37,6 +45,23 @@ def _alone(failed: list[Exception], work: Callable[[], None]) -> None:
             work()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others keep their hour
         failed.append(error)
+
+
+def _turn_the_day() -> None:
+    """Drops the pages whose review fell due at midnight: a page from the cache would go on saying 已审核 for a day."""
+    today = timezone.localdate()
+    if _turned == [today]:
+        return
+    past = today - timedelta(days=1)
+    tags: list[str] = []
+    for model in entry_models():
+        due = model.objects.public().filter(review_due=past).values_list("pk", flat=True)
+        tags += [f"{model.kind}:{pk}" for pk in due[: MOST_NAMED + 1]]
+    if len(tags) > MOST_NAMED:
+        transaction.on_commit(clear_cache, robust=True)
+    else:
+        purge_on_commit(tags)
+    transaction.on_commit(lambda: _turned.__setitem__(slice(None), [today]))
 
 
 def _withdraw(model: type[Publishable], pk: int) -> None:
