@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yidian.editorial.models import ErrorReport
+from yidian.zh.hant import to_hant
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +103,9 @@ def test_every_page_is_there_in_both_scripts_without_cookie_or_foreign_host(clie
         loaded = re.findall(r'<(?:script|img|link|iframe|source)[^>]*?(?:src|href)="([^"]+)"', html)
         foreign = [url for url in loaded if "://" in url and not url.startswith("http://127.0.0.1:8000/")]
         assert not foreign, path
+        kept = re.findall(r'\s(data-[a-z-]+)="([^"]*[\u4e00-\u9fff][^"]*)"', html)
+        assert all(name.startswith("data-say-") for name, _ in kept), f"words for scripts elsewhere on {path}"
+        assert not prefix or all(to_hant(words) == words for _, words in kept), f"scripts would say 简体 on {path}"
 
 
 QUERY_BUDGET = {

@@ -109,11 +109,11 @@ def test_hant_words(hans, expected):
 
 def test_hant_keeps_markup_addresses_and_entities_and_converts_what_is_read():
     page = (
-        '<a href="/搜索?q=头发" title="头发" data-key="头发">头&nbsp;发&lt;</a><!-- 头发 -->'
+        '<a href="/搜索?q=头发" title="头发" data-key="头发" data-say-done="头发">头&nbsp;发&lt;</a><!-- 头发 -->'
         '<meta property="og:url" content="/头发"><meta content="头发"><script>"头发"</script>体温 < 40 ℃ 头发'
     )
     assert to_hant(page) == (
-        '<a href="/搜索?q=头发" title="頭髮" data-key="头发">頭&nbsp;發&lt;</a><!-- 头发 -->'
+        '<a href="/搜索?q=头发" title="頭髮" data-key="头发" data-say-done="頭髮">頭&nbsp;發&lt;</a><!-- 头发 -->'
         '<meta property="og:url" content="/头发"><meta content="頭髮"><script>"头发"</script>體溫 < 40 ℃ 頭髮'
     )
 
