@@ -108,6 +108,12 @@ def test_every_page_is_there_in_both_scripts_without_cookie_or_foreign_host(clie
         assert not prefix or all(to_hant(words) == words for _, words in kept), f"scripts would say 简体 on {path}"
 
 
+def test_only_a_condition_says_what_it_is_also_called(client, library):
+    guide = content.guide(slug="ban", name="腿抽筋时", about=library["condition"], alternate_names="抽筋了怎么办")
+    assert "也叫 腿抽筋、转筋" in client.get("/conditions/xiaotui-choujin/").content.decode()
+    assert "也叫" not in client.get(guide.get_absolute_url()).content.decode()
+
+
 QUERY_BUDGET = {
     "/articles/weishenme-choujin/": 4,
     "/conditions/xiaotui-choujin/": 5,
