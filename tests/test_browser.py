@@ -356,6 +356,19 @@ def test_a_suggestion_is_chosen_by_keyboard_and_escape_leaves_it(visit):
     page.wait_for_url(f"**{path}")
 
 
+def test_suggestions_below_the_narrow_box_of_a_phone_are_lines_across_the_screen(visit):
+    page = visit("/about/", viewport=PHONE)
+    page.locator("input[type=search]").fill("抽筋")
+    page.locator("input[type=search]").press("End")
+    page.locator("[role=option]:visible").first.wait_for()
+    for care in (False, True):
+        set_care(page, care)
+        sizes = page.evaluate("""() => [...document.querySelectorAll('[role=option]')].map(e => {
+          const box = e.getBoundingClientRect(), line = parseFloat(getComputedStyle(e).lineHeight);
+          return [box.left >= 0 && box.right <= innerWidth, box.width > innerWidth * 0.8, box.height < line * 4] })""")
+        assert len(sizes) > 2 and all(all(size) for size in sizes)
+
+
 COMPOSE = """(typed) => {
   const box = document.querySelector('input[type=search]');
   box.focus();
@@ -515,6 +528,18 @@ def test_a_guide_is_fitted_alike_by_the_server_and_in_the_browser(visit, first):
         assert ours == theirs
 
 
+def test_many_reasons_are_said_alike_by_the_server_and_in_the_browser(visit):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        page.goto("/guides/xiaotui-choujin-fazuo/")
+        page.get_by_role("button", name="按我的回答看步骤").click()
+        page.wait_for_load_state()
+    said = [page.locator("#before-outcome").inner_text() for page in (with_scripts, without)]
+    assert said[0] == said[1] and said[0].index("拨打 120") < said[0].index("去急诊")
+    steps = [page.locator(".step--removed").all_inner_texts() for page in (with_scripts, without)]
+    assert steps[0] == steps[1] and any("处答“是”或“不确定”" in step for step in steps[0])
+
+
 def test_a_removed_step_is_neither_seen_heard_printed_nor_timed_and_nothing_leaves_the_page(visit):
     page = visit(GUIDE)
     sent = []
@@ -562,7 +587,7 @@ def test_answers_go_from_a_self_test_to_its_guide_and_to_paper_only_when_carried
     page = visit(None)
     show_self_test(page, "yejian-tuichoujin", 1, 1, 1, 0)
     assert page.evaluate("sessionStorage.length") == 0
-    page.get_by_role("button", name="照我的回答，一步步怎么做：腰腿痛").click()
+    page.get_by_role("button", name="照我的回答，一步步怎么做：《腰腿痛").click()
     page.wait_for_url("**/guides/yaotuitong-jinggao/")
     page.locator(".step--removed").first.wait_for()
     assert page.locator('input[name="c.mawei"][value="yes"]').is_checked()
@@ -716,7 +741,32 @@ def test_the_general_check_shows_the_same_words_both_ways(visit):
     show_self_test(with_scripts, "wo-gai-zenme-ban", -1, 1)
     with_scripts.get_by_role("button", name="其余都没有").click()
     with_scripts.get_by_role("button", name="看结果").click()
-    assert "自己可以做的" in texts_of(with_scripts)[1]
+    assert "先自己照顾，留意变化" in texts_of(with_scripts)[1]
+
+
+def test_a_babys_age_is_said_in_months_the_same_way_with_and_without_scripts(visit):
+    with_scripts, without = visit(None), visit(None, java_script_enabled=False)
+    for page in (with_scripts, without):
+        show_self_test(page, "wo-gai-zenme-ban")
+        page.locator("input[type=text]").fill("40")
+        page.get_by_label("岁还是个月").select_option("months")
+        page.get_by_role("button", name="下一题").click()
+        assert "0 到 36" in page.locator("#test-fault").inner_text()
+        assert page.get_by_label("岁还是个月").input_value() == "months"
+        page.locator("input[type=text]").fill("3")
+        page.get_by_role("button", name="下一题").click()
+        page.get_by_role("button", name="退回上一步").click()
+        page.wait_for_selector("select")
+        assert page.locator("input[type=text]").input_value() == "3"
+        assert page.get_by_label("岁还是个月").input_value() == "months"
+        page.get_by_role("button", name="下一题").click()
+        page.get_by_role("button", name="女").click()
+        page.get_by_role("button", name="其余都没有").click()
+        page.wait_for_selector("[data-stage=review]")
+        page.get_by_role("button", name="看结果").click()
+        page.wait_for_selector("[data-stage=result]")
+    assert texts_of(with_scripts) == texts_of(without)
+    assert "不舒服的人多大？ 3 个月" in " ".join(texts_of(without)).replace("改 ", "")
 
 
 # ---- sizes ----

@@ -86,6 +86,25 @@ def test_yes_unsure_and_no_answer_remove_a_step_everywhere_on_the_page(client, g
     assert len(re.findall(r' id="([^"]*)"', html)) == len(set(re.findall(r' id="([^"]*)"', html)))
 
 
+def test_the_call_comes_first_and_many_reasons_are_said_once(client):
+    content.source("src-one")
+    held = [
+        content.contraindication(key, question=f"{key}吗？", removes=["gou"], instead=f"{instead}[^src-one]。")
+        for key, instead in [("yao", "先问医生"), ("zhong", "立即去急诊"), ("bing", "现在就拨打 120")]
+    ]
+    content.guide(
+        contraindications=held, phases=[content.phase({"key": "gou", "name": "勾脚尖", "text": "<p>勾。</p>"})]
+    )
+    given = {"c.yao": "yes", "c.zhong": "unsure", "c.bing": "yes"}
+    html = unescape(client.post(ADDRESS, given).content.decode()).partition('id="before-outcome"')[2]
+    outcome, rest = html.partition("</ul>")[::2]
+    assert outcome.index("拨打 120") < outcome.index("去急诊") < outcome.index("先问医生")
+    removed = rest.partition("step--removed")[2].partition("</li>")[0]
+    assert "您有 3 处答" in removed and "先问医生" not in removed
+    two = unescape(client.post(ADDRESS, given | {"c.yao": "no"}).content.decode()).partition("step--removed")[2]
+    assert two.index("拨打 120") < two.index("去急诊") < two.index("</li>")
+
+
 def test_no_to_everything_leaves_every_step_and_reassures_nobody(client, guide):
     html = client.post(ADDRESS, {"c.zhong": "no", "c.huafalin": "no"}).content.decode()
     assert steps(html) == ["勾脚尖", "按揉", "坐下", "试试K2"]
@@ -470,7 +489,7 @@ def test_a_fired_card_leads_to_its_guide_where_the_site_has_it(client):
     for path in ("/questions/zhongfeng/", "/search?q=我爸突然嘴歪，左手没劲"):
         html = client.get(path).content.decode()
         card = html[html.index("care-card--emergency_call") :].split("</section>")[0]
-        assert 'href="/guides/zhongfeng-zheyang-zuo/"' in card and "一步步怎么做：可能是中风" in card
+        assert 'href="/guides/zhongfeng-zheyang-zuo/"' in card and "一步步怎么做：《可能是中风》" in card
     assert "list:guides" in client.get("/questions/zhongfeng/")["X-Page-Tags"].split()
     answers = {"a.age": "70", "a.topic.brain": "yes", "a.face_droop": "yes", "at": "face_droop", "go": "next"}
     html = client.post("/self-tests/wo-gai-zenme-ban/", answers).content.decode()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yidian.editorial.models import ErrorReport
+from yidian.zh.hant import to_hant
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +103,15 @@ def test_every_page_is_there_in_both_scripts_without_cookie_or_foreign_host(clie
         loaded = re.findall(r'<(?:script|img|link|iframe|source)[^>]*?(?:src|href)="([^"]+)"', html)
         foreign = [url for url in loaded if "://" in url and not url.startswith("http://127.0.0.1:8000/")]
         assert not foreign, path
+        kept = re.findall(r'\s(data-[a-z-]+)="([^"]*[\u4e00-\u9fff][^"]*)"', html)
+        assert all(name.startswith("data-say-") for name, _ in kept), f"words for scripts elsewhere on {path}"
+        assert not prefix or all(to_hant(words) == words for _, words in kept), f"scripts would say 简体 on {path}"
+
+
+def test_only_a_condition_says_what_it_is_also_called(client, library):
+    guide = content.guide(slug="ban", name="腿抽筋时", about=library["condition"], alternate_names="抽筋了怎么办")
+    assert "也叫 腿抽筋、转筋" in client.get("/conditions/xiaotui-choujin/").content.decode()
+    assert "也叫" not in client.get(guide.get_absolute_url()).content.decode()
 
 
 QUERY_BUDGET = {
@@ -159,6 +169,25 @@ def test_the_article_page_holds_what_a_reader_needs(client, library):
         assert expected in html, expected
     assert html.count('href="#term-feichangji"') == 1, "a hard word is explained where it first stands"
     assert "小腿后面那块大肌肉。" in html
+
+
+def test_the_home_page_shows_nothing_twice(client, library):
+    for number in range(8):
+        content.guide(slug=f"zhinan-{number}", name=f"指南第{number}篇", about=library["condition"])
+        content.article(slug=f"wenzhang-{number}", name=f"文章第{number}篇")
+    main = client.get("/").content.decode().partition("<main")[2].partition("</main")[0]
+    shown = re.findall(r'href="(/(?:articles|guides|questions|conditions)/[^"/]+/)"', main)
+    assert len(shown) >= 14 and len(shown) == len(set(shown))
+
+
+def test_the_parts_of_the_body_are_those_with_something_to_read_from_head_to_toe(client, library):
+    content.body_part("erbu", "耳部", region="head")
+    face = content.body_part("mianbu", "面部", region="head")
+    shown = client.get("/body-parts/").content.decode().partition("<main")[2]
+    assert "耳部" not in shown and "面部" not in shown and "小腿" in shown
+    content.article(slug="lian-chou", name="半边脸抽", body_parts=[face])
+    shown = client.get("/body-parts/").content.decode().partition("body-map__list")[2]
+    assert "耳部" not in shown and shown.index("面部") < shown.index("小腿")
 
 
 def test_hant_turns_text_and_links_but_not_addresses(client, library):
@@ -312,13 +341,15 @@ def test_a_changed_source_or_word_reaches_the_pages_that_show_it(client, library
 def test_reporting_an_error_asks_no_identity_and_keeps_what_was_typed(client, library):
     page = "/articles/weishenme-choujin/"
     form = client.get(f"/corrections/report/?page={page}").content.decode()
-    assert page in form
+    assert f'<a href="{page}">{library["article"].name}</a>' in form and "autofocus" not in form
     sent = client.post("/corrections/report/", {"page": page, "text": "这里写错了", "quote": "肌肉累了"})
     assert sent.status_code == 200 and "谢谢" in sent.content.decode()
     report = ErrorReport.objects.get()
     assert (report.page, report.text) == (page, "这里写错了")
     empty = client.post("/corrections/report/", {"page": page, "text": "", "quote": "一句原文"})
     assert empty.status_code == 422 and "一句原文" in empty.content.decode()
+    assert "<title>没有送出" in empty.content.decode(), "what a screen reader says first"
+    assert re.search(r"<textarea[^>]* autofocus[^>]* aria-invalid", empty.content.decode())
     long = client.post("/corrections/report/", {"page": page, "text": "长" * 2001})
     assert long.status_code == 422 and "长" * 2001 in long.content.decode()
     foreign = client.post("/corrections/report/", {"text": "x"}, headers={"Sec-Fetch-Site": "cross-site"})

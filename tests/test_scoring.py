@@ -19,12 +19,16 @@ from yidian.questionnaire.scoring import (
     CONDITIONS,
     LEVELS,
     NUMBERS,
+    Asked,
     SidecarError,
+    answer_text,
     answers_of,
+    months_of,
     outcome,
     prepare,
     response_of,
     score,
+    years_of,
 )
 from yidian.questionnaire.validate import response_issues
 from yidian.selftests.library import FOLDER, read, self_tests
@@ -524,6 +528,16 @@ def test_the_hashes_tell_questionnaire_rules_and_engine_apart():
 def test_what_holds_no_result_is_refused(document):
     with pytest.raises(NoResult):
         replay(document, self_tests()["phq-9"].form)
+
+
+def test_a_childs_age_is_said_in_months_and_kept_in_years():
+    age = Asked("age", "多大？", "decimal", unit="岁", in_months=True)
+    for months in range(24):
+        said = f"{months} 个月" if months % 12 or not months else f"{months // 12} 岁"
+        assert answer_text(age, (years_of(months),)) == said
+    for years in ("0.3", "2", "2.5", "34", "1.51"):
+        assert months_of(age, Decimal(years)) is None and answer_text(age, (Decimal(years),)) == f"{years} 岁"
+    assert answer_text(Asked("weight", "", "decimal", unit="公斤"), (Decimal("0.25"),)) == "0.25 公斤"
 
 
 def test_the_bench_scores_every_self_test():

@@ -139,6 +139,22 @@ def test_what_nothing_answers_is_said_and_counted_without_a_reader(client, site)
 
 
 @pytest.mark.parametrize(
+    ("q", "first"),
+    [
+        ("腿上长痘怎么办", True),  # nothing answers: what helps stands above what is only near
+        ("小腿抽筋", False),
+        ("腿抽筋，胸口压榨样疼，冒冷汗", False),  # the card above says what to do
+    ],
+)
+def test_the_emergency_line_stands_first_where_nothing_else_helps(client, site, q, first):
+    page = client.get("/search", {"q": q}).content.decode().partition("<main")[2]
+    assert page.count('emergency-strip"') == 1
+    assert (page.index('emergency-strip"') < page.index('search-result"')) is first
+    way = "/self-tests/wo-gai-zenme-ban/"
+    assert (way in page) is first and client.get(way).status_code == 200
+
+
+@pytest.mark.parametrize(
     "q",
     [
         "小腿抽筋",  # answered

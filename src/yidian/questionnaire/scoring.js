@@ -79,6 +79,7 @@
             unit: extended(item, (url) => url.endsWith("/questionnaire-unit"))?.display || "",
             minimum: limit("minValue"),
             maximum: limit("maxValue"),
+            inMonths: item.type === "decimal" && extended(item, (url) => url.endsWith("/questionnaire-unit"))?.code === "a",
           });
         }
         walk(item.item, item.linkId);
@@ -270,9 +271,25 @@
 
   // ---- words ----
 
+  // months as years with two decimals, as an age is kept
+  const yearsOf = (months) => decimal((months / 12).toFixed(2));
+
+  // the age of a child under two as people say it; null for whole years and for what no number of months is
+  function monthsOf(asked, value) {
+    const years = Number(plain(value));
+    const months = Math.round(years * 12);
+    if (!asked.inMonths || years >= 2 || (months && months % 12 === 0) || compare(yearsOf(months), value)) return null;
+    return months;
+  }
+
+  function said(asked, value) {
+    const months = monthsOf(asked, value);
+    return months === null ? (plain(value) + " " + asked.unit).trim() : months + " " + (asked.monthWord || "个月");
+  }
+
   function answerText(asked, given) {
     return given
-      .map((each) => (isDecimal(each) ? (plain(each) + " " + asked.unit).trim() : optionOf(asked, each)?.display || each))
+      .map((each) => (isDecimal(each) ? said(asked, each) : optionOf(asked, each)?.display || each))
       .join("、");
   }
 
@@ -546,5 +563,7 @@
     return { ...responseOf(form, answers, words), ...(authored && { authored }), extension: [{ url: RESULT, extension }] };
   }
 
-  window.yidianSelfTest = { LEVELS, answerText, compare, decimal, enabledIds, kept, optionOf, outcome, plain, prepare, smallestChange };
+  window.yidianSelfTest = {
+    LEVELS, answerText, compare, decimal, enabledIds, kept, monthsOf, optionOf, outcome, plain, prepare, smallestChange, yearsOf,
+  };
 })();

@@ -50,6 +50,7 @@ class Asked:
     unit: str = ""
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    in_months: bool = False  # an age in years with decimals, which people say in months while it is low
 
     def option(self, code: str) -> Option | None:
         return next((option for option in self.options if option.code == code), None)
@@ -128,6 +129,7 @@ def _asked(item: Item) -> Asked:
         unit=item.unit.display if item.unit else "",
         minimum=_limit(item.min_value),
         maximum=_limit(item.max_value),
+        in_months=item.type == "decimal" and item.unit is not None and item.unit.code == "a",
     )
 
 
@@ -525,12 +527,26 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def months_of(asked: Asked, value: Decimal) -> int | None:
+    """The age of a child under two as people say it; None for whole years and for what no number of months is."""
+    months = round(value * 12)
+    if not asked.in_months or value >= 2 or (months and months % 12 == 0) or years_of(months) != value:
+        return None
+    return months
+
+
+def years_of(months: int) -> Decimal:
+    """Months as years with two decimals, as an age is kept: three months are 0.25."""
+    return round(Decimal(months) / 12, 2)
+
+
 def answer_text(asked: Asked, given: tuple) -> str:
     """What the reader answered, in the words of the question; empty when nothing was."""
     words = []
     for each in given:
         if isinstance(each, Decimal):
-            words.append(f"{plain(each)} {asked.unit}".strip())
+            months = months_of(asked, each)
+            words.append(f"{plain(each)} {asked.unit}".strip() if months is None else f"{months} 个月")
         else:
             option = asked.option(each)
             words.append(option.display if option else each)

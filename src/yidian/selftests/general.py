@@ -32,6 +32,7 @@ TOPICS = {
     "cancer": ("拖了一阵子的变化", "莫名变瘦、硬块、声音哑、吞咽困难、绝经后出血、痣变大，或溃疡不好？"),
 }
 _READ = {"read": "text", "known": "known"}
+_UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
 
 
 def _options(*codes: tuple[str, str]) -> list[dict]:
@@ -118,8 +119,9 @@ def documents() -> tuple[dict, dict]:
         "extension": [
             {"url": f"http://hl7.org/fhir/StructureDefinition/{name}", "valueDecimal": limit}
             for name, limit in (("minValue", 0), ("maxValue", 120))
-        ],
-        "text": "不舒服的人几岁？（不到 1 岁写小数，3 个月是 0.25）",
+        ]
+        + [{"url": _UNIT, "valueCoding": {"system": "http://unitsofmeasure.org", "code": "a", "display": "岁"}}],
+        "text": "不舒服的人多大？",
         "type": "decimal",
     }
     sexes = _options(("female", "女"), ("male", "男"), ("unsure", "不方便说"))
@@ -193,7 +195,7 @@ def _sidecar(book: rulebook.Rulebook) -> dict:
         "certainty": {"level": "low", "text": "单条规则多有指南支持，合在一起给大众自己用，没有研究过。"},
         "not": [
             "不是诊断，也不代替医生和 120 调度员的判断。",
-            "没有命中不等于没有病：症状加重或放心不下，就去看医生。",
+            "没有答出危险信号，不等于没有病：症状加重或放心不下，就去看医生。",
         ],
         "sources": sources,
         "review": "awaiting",

@@ -24,7 +24,7 @@ _UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EIO, errno.EPERM}
 
 def _words(status: int) -> tuple[str, str, str]:
     """Title, what happened, what to do next."""
-    back = _("可以回到首页，或在上面搜索。")
+    back = _("可以在下面搜索，或回到首页。")
     return {
         400: (
             _("这个请求看不懂"),

@@ -20,7 +20,7 @@ WORDS = {
     "no": "不是",
     "unsure": "不确定",
     "if_yes": "如果是：",
-    "if_unsure": "弄不清“{question}”，先当作是：",
+    "if_unsure": "“{question}”您不确定，先当作是：",
     "apply": "按我的回答看步骤",
     "again": "重新回答",
     "kept": "回答不保存，也不写进网址。",
@@ -29,6 +29,7 @@ WORDS = {
     "nothing": "按您的回答，没有要去掉的步骤。不舒服变重，就停下来看医生。",
     "why_yes": "这一步去掉了，因为您答“是”：{question}",
     "why_unsure": "这一步去掉了，因为您不确定：{question}",
+    "many": "这一步去掉了，因为您有 {n} 处答“是”或“不确定”。该怎么做，写在上面的问题那里。",
     "same": "这一步也去掉了，原因和上一步一样。",
     "gone": "这一步不做",
     "start": "计时 {time}",
@@ -39,6 +40,9 @@ WORDS = {
     "seconds": "{s} 秒",
     "done": "时间到",
 }
+MOST_URGENT = ("拨打 120", "急诊")
+# With more reasons than this a step only says how many: they all stand where the questions are.
+MAX_REASONS = 2
 # A second copy of a line must not repeat the anchors of the first.
 _ANCHOR = re.compile(r' id="[^"]*"')
 
@@ -87,7 +91,7 @@ def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
     Where a step of the first phase goes, the lead and 可以这样做 go too: they say the same in short.
     """
     asked = [each | {"answer": answers.get(each["key"], "")} for each in entry["contraindications"]]
-    forbidding = [each for each in asked if each["answer"] in {"yes", "unsure"}]
+    forbidding = sorted((each for each in asked if each["answer"] in {"yes", "unsure"}), key=_urgency)
     phases, removed, first = [], 0, False
     for phase in entry["phases"]:
         steps, before = [], None
@@ -100,7 +104,12 @@ def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
             removed += 1
             first = first or phase is entry["phases"][0]
             keys = [each["key"] for each in reasons]
-            shown = {"same": WORDS["same"]} if keys == before else {"reasons": [_reason(each) for each in reasons]}
+            if keys == before:
+                shown = {"said": WORDS["same"]}
+            elif len(keys) > MAX_REASONS:
+                shown = {"said": WORDS["many"].replace("{n}", str(len(keys)))}
+            else:
+                shown = {"reasons": [_reason(each) for each in reasons]}
             steps.append({"removed": True} | shown)
             before = keys
         phases.append(phase | {"steps": steps})
@@ -111,6 +120,12 @@ def fitted(entry: dict, answers: Mapping[str, str]) -> dict:
     outcome = {"text": text, "instead": [_instead(each) for each in forbidding]}
     changed = {"description": "", "do": []} if first else {}
     return entry | changed | {"contraindications": asked, "phases": phases, "outcome": outcome}
+
+
+def _urgency(each: Mapping) -> int:
+    """What comes first of several things to do instead: the call, then the emergency room, then the rest as asked."""
+    said = Markup(each["instead"]).striptags()  # noqa: S704  (read, never shown)
+    return next((place for place, word in enumerate(MOST_URGENT) if word in said), len(MOST_URGENT))
 
 
 def _instead(each: dict) -> Markup:

@@ -1,6 +1,7 @@
 """The hot reads of public pages: plain rows, a stated number of queries a page, drafts left out by `public()`."""
 
 import re
+from collections.abc import Set
 from datetime import date
 from string import ascii_uppercase
 
@@ -34,6 +35,8 @@ KIND_LABELS = {
 # A list page shows this many; a list has at most this many pages, so that no request makes the database walk far.
 PAGE_SIZE = 30
 MAX_PAGES = 200
+
+_HEAD_TO_TOE = {name: place for place, name in enumerate(BodyPart.Region.values)}
 
 _BYLINE = tuple(
     f"{role}__{field}"
@@ -106,13 +109,18 @@ _ENTRY_READS = {section: _entry_read(section, model) for section, model in ENTRI
 _SIDE_READ = _side_read()
 
 
-def page_exists(path: str) -> bool:
-    """Whether a public page stands at this path; for what counts views."""
+def page_name(path: str) -> str:
+    """The name of the public page at this path; empty where there is none."""
     match = _PATH.fullmatch(path)
     if not match:
-        return False
+        return ""
     model = ENTRIES.get(match[1]) or PLACES[match[1]]
-    return model.objects.public().filter(slug=match[2]).exists()
+    return next(iter(model.objects.public().filter(slug=match[2]).values_list("name", flat=True)[:1]), "")
+
+
+def page_exists(path: str) -> bool:
+    """Whether a public page stands at this path; for what counts views."""
+    return page_name(path) != ""
 
 
 def entry_row(section: str, slug: str) -> dict | None:
@@ -287,6 +295,12 @@ def with_entries(parts):
     return parts.filter(filed)
 
 
+def parts_of_the_body(prefix: str) -> list[dict]:
+    """The parts that something public is filed under, from head to toe; one query."""
+    found = names("body-parts", with_entries(BodyPart.objects), prefix, fields=("region",))
+    return sorted(found, key=lambda part: _HEAD_TO_TOE.get(part["region"], len(_HEAD_TO_TOE)))
+
+
 def answers_to(question_id: int, blocks: dict[str, list], prefix: str) -> list[dict] | None:
     """Who gave the public answers to a question, with the blocks of its public form, the editors' own first.
 
@@ -408,8 +422,11 @@ def letter_counts() -> dict[str, int]:
     return {letter: counts.get(letter, 0) for letter in ascii_uppercase} | ({"#": counts["#"]} if "#" in counts else {})
 
 
-def recently(prefix: str, field: str, limit: int = SIDE_ROWS) -> list[dict]:
-    """The entries with the newest date in `field`, of every kind; one indexed query a kind."""
+def recently(prefix: str, field: str, *, but_not: Set[str] = frozenset(), limit: int = SIDE_ROWS) -> list[dict]:
+    """The entries with the newest date in `field`, of every kind, without the addresses in `but_not`.
+
+    One indexed query a kind.
+    """
     newest = []
     for section, model in ENTRIES.items():
         dated = model.objects.filter(**{f"{field}__isnull": False}).order_by(f"-{field}", "-pk")
@@ -422,8 +439,9 @@ def recently(prefix: str, field: str, limit: int = SIDE_ROWS) -> list[dict]:
                 "kind_label": KIND_LABELS[section],
                 "date": _iso(day),
             }
-            for slug, name, description, day in dated.public().values_list(*fields)[:limit]
+            for slug, name, description, day in dated.public().values_list(*fields)[: limit + len(but_not)]
         ]
+    newest = [row for row in newest if row["url"] not in but_not]
     return sorted(newest, key=lambda row: row["date"], reverse=True)[:limit]
 
 

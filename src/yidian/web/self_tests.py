@@ -18,7 +18,17 @@ from yidian.encyclopedia.models import ActionGuide, Condition
 from yidian.questionnaire.change import smallest_change
 from yidian.questionnaire.hashes import DECIDES
 from yidian.questionnaire.result import kept
-from yidian.questionnaire.scoring import LEVELS, NUMERIC, UNSURE, Asked, answer_text, outcome, screens
+from yidian.questionnaire.scoring import (
+    LEVELS,
+    NUMERIC,
+    UNSURE,
+    Asked,
+    answer_text,
+    months_of,
+    outcome,
+    screens,
+    years_of,
+)
 from yidian.selftests.checking import KINDS
 from yidian.selftests.library import SelfTest, self_tests
 from yidian.web import guides, jsonld, queries
@@ -32,7 +42,7 @@ LEVEL_WORDS = {
     "emergency": "立即去急诊",
     "same_day": "今天就去看医生",
     "appointment": "约时间看医生",
-    "self_care": "自己可以做的",
+    "self_care": "先自己照顾，留意变化",
 }
 # A fired rule from this level on ends the test at once: the next question could cost minutes that count.
 STOPPING = {"emergency", "emergency_call"}
@@ -47,6 +57,8 @@ _READ = {
 }
 _NUMBER = re.compile(r"\d{1,4}(\.\d{1,2})?")
 _WHOLE = re.compile(r"\d{1,4}")
+# A child's age is said in months up to three years, and one that is younger than a month is 0.
+MAX_MONTHS = 36
 
 # Everything the page says while a test runs, for the server's pages and the browser's engine alike.
 WORDS = {
@@ -85,7 +97,7 @@ WORDS = {
     "open_text": "下面几题没有答或不确定，所以不能当作没有。请弄清楚，或者去问医生。",
     "open_if": "如果有，{level}。",
     "open_more": "另外还有 {n} 种情况没有排除。",
-    "no_flags": "您的回答里没有命中这里问到的危险信号。这不等于没有病：症状加重，或者您放心不下，就去看医生。",
+    "no_flags": "您的回答里没有这里问到的危险信号。这不等于没有病：症状加重，或者您放心不下，就去看医生。",
     "no_level": "这些答案不足以说明要不要看医生。症状让您担心，就约医生看看。",
     "level": "建议：",
     "how_title": "怎么算出来的",
@@ -94,7 +106,7 @@ WORDS = {
     # the engine's own words, for the browser in 繁體
     "falls_in": "属于",
     "counts": "计",
-    "change_title": "差一点会怎样",
+    "change_title": "哪个答案会改变结果",
     "change_if": "如果",
     "change_text": "“{question}”答“{to}”",
     "change_and": "，并且",
@@ -109,12 +121,14 @@ WORDS = {
     "情况危急，拨打 120。",
     "basis": "{date} 做的。这次结果依据：问卷 {questionnaire}，规则 {rules}，程序 {engine}。"
     "凭这几个编号和数据文件可以重算。",
-    "guide": "一步步怎么做：{name}",
-    "guide_mine": "照我的回答，一步步怎么做：{name}",
+    "guide": "一步步怎么做：《{name}》",
+    "guide_mine": "照我的回答，一步步怎么做：《{name}》",
     "call_120": "拨打 120",
     "call_12356": "拨打心理援助 12356",
     "choose": "请选一个，或者点“先跳过这一题”。",
     "give_number": "请写一个数，例如 65 或 65.5；不知道就点“先跳过这一题”。",
+    "months": "个月",
+    "unit_label": "岁还是个月",
     "give_whole": "请写一个整数；不知道就点“先跳过这一题”。",
     "out_of_range": "这里收 {low} 到 {high} 之间的数，请再看一下。",
     "unit": "单位：{unit}",
@@ -148,9 +162,15 @@ def listing(request, hant: bool = False) -> HttpResponse:
 # ---- what the reader sends ----
 
 
-def parse_number(asked: Asked, typed: str) -> tuple[Decimal | None, str]:
-    """The number typed and what is wrong with it; one of the two is empty."""
+def parse_number(asked: Asked, typed: str, *, months: bool = False) -> tuple[Decimal | None, str]:
+    """The number typed, an age in months as years, and what is wrong with it; one of the two is empty."""
     text = unicodedata.normalize("NFKC", typed).strip()
+    if months and asked.in_months:
+        if not _WHOLE.fullmatch(text):
+            return None, WORDS["give_whole"]
+        if int(text) > MAX_MONTHS:
+            return None, WORDS["out_of_range"].format(low=0, high=MAX_MONTHS)
+        return years_of(int(text)), ""
     whole = asked.type == "integer"
     if not (_WHOLE if whole else _NUMBER).fullmatch(text):
         return None, WORDS["give_whole"] if whole else WORDS["give_number"]
@@ -158,6 +178,10 @@ def parse_number(asked: Asked, typed: str) -> tuple[Decimal | None, str]:
     if (asked.minimum is not None and value < asked.minimum) or (asked.maximum is not None and value > asked.maximum):
         return None, WORDS["out_of_range"].format(low=asked.minimum, high=asked.maximum)
     return value, ""
+
+
+def _said_in_months(given: Mapping, link_id: str) -> bool:
+    return given.get(f"u.{link_id}") == "months"
 
 
 def _answers(test: SelfTest, given: Mapping) -> dict[str, tuple]:
@@ -168,7 +192,7 @@ def _answers(test: SelfTest, given: Mapping) -> dict[str, tuple]:
         if asked.options and asked.option(typed):
             answers[link_id] = (typed,)
         elif asked.type in NUMERIC and typed:
-            value, _fault = parse_number(asked, typed)
+            value, _fault = parse_number(asked, typed, months=_said_in_months(given, link_id))
             if value is not None:
                 answers[link_id] = (value,)
     return answers
@@ -184,12 +208,17 @@ def _options(asked: Asked, answers: dict) -> list[dict]:
     ]
 
 
-def _screen(test: SelfTest, place: int, answers: dict, *, typed: str = "", fault: str = "") -> dict:
+def _screen(
+    test: SelfTest, place: int, answers: dict, *, typed: str = "", months: bool = False, fault: str = ""
+) -> dict:
     """One screen: a question with its choices or its number, or the questions of a group with their choices."""
     asked_together = screens(test.form, answers)
     heading, link_ids = asked_together[place]
     first = test.form.asked[link_ids[0]]
     given = answers.get(first.link_id, ())
+    in_months = months_of(first, given[0]) if given and not first.options else None
+    if in_months is not None:
+        typed, months = typed or str(in_months), True
     progress = WORDS["progress_steps" if test.sidecar["kind"] == "triage" else "progress"]
     group = [
         {
@@ -207,6 +236,8 @@ def _screen(test: SelfTest, place: int, answers: dict, *, typed: str = "", fault
         "progress": progress.format(n=place + 1, m=len(asked_together)),
         "options": _options(first, answers),
         "unit": first.unit,
+        "in_months": first.in_months,
+        "months": months,
         "whole": first.type == "integer",
         "typed": typed or (answer_text(first, given).removesuffix(first.unit).strip() if given else ""),
         "fault": fault,
@@ -393,6 +424,7 @@ def definition(test: SelfTest, following: dict[str, dict], *, hant: bool) -> Mar
         "levels": LEVEL_WORDS,
         "stopping": sorted(STOPPING),
         "maxOpen": MAX_OPEN,
+        "maxMonths": MAX_MONTHS,
         "hashShown": SHOWN_OF_A_HASH,
         "hant": hant,
     }
@@ -476,7 +508,8 @@ def _step(test: SelfTest, given: Mapping, hant: bool) -> HttpResponse:
     if place is not None and go in {"next", "skip", "unsure"}:
         heading, link_ids = screens(test.form, answers)[place]
         if fault := _take(test, given, go, bool(heading), link_ids, answers):
-            return ask(place, typed=given.get(f"a.{here}", "")[:20], fault=fault)
+            said = {"typed": given.get(f"a.{here}", "")[:20], "months": _said_in_months(given, here)}
+            return ask(place, **said, fault=fault)
     found = outcome(test.form, answers)
     held = {key: str(value[0]) for key, value in answers.items()}
     if go in SAVED:
@@ -569,4 +602,4 @@ def _take(test: SelfTest, given: Mapping, go: str, group: bool, link_ids: list[s
     typed = given.get(f"a.{link_id}", "")[:20]
     if asked.options:
         return "" if asked.option(typed) else WORDS["choose"]
-    return parse_number(asked, typed)[1]
+    return parse_number(asked, typed, months=_said_in_months(given, link_id))[1]

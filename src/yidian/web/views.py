@@ -452,7 +452,7 @@ INTROS = {
     "doctors": _("在这里回答问题、审核内容的医生。"),
     "hospitals": _("医生所在的医院，等级写明出处和查证日期。"),
     "departments": _("不知道挂哪个科？看看每个科管什么。"),
-    "body-parts": _("从不舒服的地方找起。"),
+    "body-parts": _("点一点不舒服的地方，看看可能是什么，该怎么办。"),
     "populations": _("孕妇、老人、孩子……看专门给您的建议。"),
 }
 
@@ -477,6 +477,8 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
         found, context["pagination"] = _paginated(request, Physician.objects.order_by("slug"))
         found = found.select_related("hospital", "department")
         context["physicians"] = [queries.physician_shape(physician, prefix) for physician in found]
+    elif section == "body-parts":
+        context["body_parts"] = queries.parts_of_the_body(prefix)
     else:
         found, context["pagination"] = _paginated(request, queries.PLACES[section].objects.order_by("slug"))
         context["items"] = queries.place_rows(section, found, prefix)
@@ -491,6 +493,8 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
     )
     page["jsonld"] = jsonld.page(page)
     tags = [f"list:{section}", "cards"]
+    if section == "body-parts":  # what is filed under a part decides whether it is there
+        tags += [f"list:{each}" for each in queries.ENTRIES]
     return render("listing.html", page, tags, **context)
 
 
@@ -523,25 +527,28 @@ def home(request, hant: bool = False):
     prefix = HANT_PREFIX if hant else ""
     page = page_context("/", hant=hant, title=_("医典"), description=_("哪里不舒服？想知道什么？先看答案，再看出处。"))
     page["jsonld"] = jsonld.website(page)
-    reviewed = queries.recently(prefix, "last_review_date")
+    guides_shown = queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS)
+    featured = queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS)
+    beside = {row["url"] for row in (*guides_shown, *featured)}
+    reviewed = queries.recently(prefix, "last_review_date", but_not=beside)
     tags = ["home", *(f"list:{section}" for section in (*queries.ENTRIES, *queries.PLACES))]
     return render(
         "home.html",
         page,
         tags,
-        body_parts=queries.names("body-parts", queries.with_entries(BodyPart.objects), prefix, fields=("region",)),
+        body_parts=queries.parts_of_the_body(prefix),
         departments=queries.names("departments", Department.objects.all(), prefix),
         populations=queries.names("populations", Population.objects.all(), prefix),
         letters=[
             {"letter": each, "url": f"{prefix}/conditions/a-z/{each.lower()}/", "count": count}
             for each, count in queries.letter_counts().items()
         ],
-        recently_reviewed=reviewed or queries.recently(prefix, "date_published"),
+        recently_reviewed=reviewed or queries.recently(prefix, "date_published", but_not=beside),
         recently_label=_("最近审核") if reviewed else _("最近发布"),
         most_read=queries.most_read(most_viewed, prefix),
-        guides=queries.rows("guides", ActionGuide.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        guides=guides_shown,
         self_tests=[self_tests.row(test, prefix) for test in every_self_test().values()],
-        featured=queries.rows("articles", Article.objects.order_by(*NEWEST), prefix, queries.SIDE_ROWS),
+        featured=featured,
     )
 
 
@@ -587,9 +594,9 @@ def report(request, hant: bool = False):
     prefix = HANT_PREFIX if hant else ""
     given = request.POST if request.method == "POST" else request.GET
     about = clean_text(given.get("page", ""))[:200]
-    if not queries.page_exists(about):
-        about = ""
-    context = {"about": about, "text": "", "quote": "", "errors": {}, "done": False}
+    about_name = queries.page_name(about)
+    about = about if about_name else ""
+    context = {"about": about, "about_name": about_name, "text": "", "quote": "", "errors": {}, "done": False}
     status = 200
     if request.method == "POST":
         if from_elsewhere(request):
@@ -613,9 +620,9 @@ def report(request, hant: bool = False):
         else:
             ErrorReport.objects.create(page=about or "/", quote=quote, text=text)
             context["done"] = True
-    page = page_context(
-        "/corrections/report/", hant=hant, title=_("这里有错"), robots="noindex", breadcrumb=crumbs(prefix)
-    )
+    # a screen reader says the title first: that nothing was sent is the news
+    title = _("没有送出：这里有错") if context["errors"] else _("收到了，谢谢您") if context["done"] else _("这里有错")
+    page = page_context("/corrections/report/", hant=hant, title=title, robots="noindex", breadcrumb=crumbs(prefix))
     return render("report.html", page, None, status=status, **context)
 
 

@@ -2,8 +2,10 @@
 // was answered lives in the page, and in this tab's memory only while the reader carries it to the next page.
 (function () {
   "use strict";
-  const words = document.getElementById("guide-words")?.dataset;
-  if (!words) return;
+  const kept = document.getElementById("guide-words")?.dataset;
+  if (!kept) return;
+  // data-say-…: what scripts say, in 繁體 on pages in 繁體
+  const words = Object.fromEntries(Object.entries(kept).map(([name, text]) => [name[3].toLowerCase() + name.slice(4), text]));
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const slug = location.pathname.match(/\/guides\/([^/]+)\//)?.[1];
@@ -63,7 +65,8 @@
     stop();
     const box = make("div", "step__timer no-print", button, left, said);
     box.dataset.readSkip = "";
-    step.querySelector(".step__time").after(box);
+    // first read what to do, then start
+    (step.querySelector(".prose") || step.querySelector(".step__time")).after(box);
   }
 
   // ---- who must not do what ----
@@ -104,10 +107,18 @@
     given = null;
   }
 
+  // the call first, then the emergency room, then the rest as asked
+  function urgency({ instead }) {
+    const at = ["拨打 120", "撥打 120", "急诊", "急診"].findIndex((word) => instead.textContent.includes(word));
+    return at < 0 ? 2 : at >> 1;
+  }
+
   function fit(answers) {
     restore();
     given = answers;
-    const forbidding = asked.filter(({ key }) => answers[key] === "yes" || answers[key] === "unsure");
+    const forbidding = asked
+      .filter(({ key }) => answers[key] === "yes" || answers[key] === "unsure")
+      .sort((a, b) => urgency(a) - urgency(b));
     let removed = 0;
     let main = false;
     for (const list of new Set(all("[data-step]").map((step) => step.closest("ol")))) {
@@ -122,6 +133,7 @@
           const item = make("li", form ? "step step--removed" : "");
           if (!form) item.append(words.gone);
           else if (keys === before) item.append(make("p", "", words.same));
+        else if (reasons.length > 2) item.append(make("p", "", fill(words.many, { n: reasons.length })));
           else {
             for (const each of reasons) {
               const why = words[answers[each.key] === "yes" ? "whyYes" : "whyUnsure"];

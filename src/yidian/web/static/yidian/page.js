@@ -98,7 +98,7 @@
       close();
       list.hidden = found.length === 0;
       input.setAttribute("aria-expanded", String(found.length > 0));
-      status.textContent = fill(form.dataset.count, { n: found.length });
+      status.textContent = fill(form.dataset.sayCount, { n: found.length });
     };
 
     const ask = async () => {
@@ -154,7 +154,7 @@
         if (isMine) shown += 1;
       }
       status.textContent =
-        mine.size > 0 ? fill(filter.dataset.shown, { n: shown, m: blocks.length - shown }) : filter.dataset.all;
+        mine.size > 0 ? fill(filter.dataset.sayShown, { n: shown, m: blocks.length - shown }) : filter.dataset.sayAll;
     });
   }
 
@@ -181,7 +181,7 @@
     name.textContent = definition.previousElementSibling.textContent + "：";
     const close = document.createElement("button");
     close.type = "button";
-    close.textContent = glossary.dataset.close;
+    close.textContent = glossary.dataset.sayClose;
     close.addEventListener("click", () => closeNote(true));
     element.append(name, definition.textContent.trim(), close);
     const block = term.closest("p, li, dd, td, h3") || term.parentElement;
@@ -224,10 +224,12 @@
       (entries) => {
         for (const entry of entries) {
           const link = links.get(entry.target.id);
-          if (!link || !entry.isIntersecting) continue;
+          // back above a section, as after a jump to the top, the reader is not in it any more
+          const left = link === here && entry.boundingClientRect.top > 0;
+          if (!link || (!entry.isIntersecting && !left)) continue;
           here?.removeAttribute("aria-current");
-          link.setAttribute("aria-current", "location");
-          here = link;
+          here = entry.isIntersecting ? link : null;
+          here?.setAttribute("aria-current", "location");
         }
       },
       { rootMargin: "-15% 0px -75% 0px" },
@@ -265,10 +267,10 @@
         await navigator.share({ title: document.title, url });
       } else {
         await navigator.clipboard.writeText(url);
-        say(button.dataset.done);
+        say(button.dataset.sayDone);
       }
     } catch (error) {
-      if (error.name !== "AbortError") say(button.dataset.failed);
+      if (error.name !== "AbortError") say(button.dataset.sayFailed);
     }
   });
 
@@ -308,7 +310,7 @@
 
     const show = (state) => {
       listen.dataset.state = state;
-      listen.textContent = { idle: listen.dataset.play, playing: listen.dataset.pause, paused: listen.dataset.resume }[state];
+      listen.textContent = { idle: listen.dataset.sayPlay, playing: listen.dataset.sayPause, paused: listen.dataset.sayResume }[state];
       stop.hidden = state === "idle";
     };
 
@@ -409,7 +411,7 @@
       const { count } = await answer.json();
       if (!Number.isFinite(count)) return;
       for (const place of all("[data-views]")) {
-        place.textContent = fill(place.dataset.label, { n: count.toLocaleString("zh-CN") });
+        place.textContent = fill(place.dataset.sayLabel, { n: count.toLocaleString("zh-CN") });
         place.hidden = false;
       }
     } catch {

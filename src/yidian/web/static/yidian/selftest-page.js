@@ -2,12 +2,12 @@
 // the page. No answer leaves it.
 (function () {
   "use strict";
-  const { LEVELS, answerText, compare, decimal, enabledIds, kept, optionOf, outcome, plain, prepare, smallestChange } =
-    window.yidianSelfTest;
+  const { LEVELS, answerText, compare, decimal, enabledIds, kept, monthsOf, optionOf, outcome, plain, prepare, smallestChange,
+    yearsOf } = window.yidianSelfTest;
   const block = document.getElementById("self-test-definition");
   const place = document.getElementById("self-test");
   if (!block || !place) return;
-  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, hashShown, hant, guides: following, guide } =
+  const { questionnaire, shared, sidecar, hashes, words, levels, stopping, maxOpen, maxMonths, hashShown, hant, guides: following, guide } =
     JSON.parse(block.textContent);
   (function fillIn(items) {
     for (const item of items) {
@@ -16,6 +16,7 @@
     }
   })(questionnaire.item);
   const form = prepare(questionnaire, sidecar, hashes);
+  for (const asked of form.asked.values()) asked.monthWord = words.months;
   const intro = [...place.childNodes];
   const about = document.querySelector(".self-test__about");
   const guides = document.querySelectorAll(".self-test__guide");
@@ -99,8 +100,13 @@
     go(next ? { stage: "question", at: next.ids[0] } : { stage: "review" });
   }
 
-  function parse(asked, typed) {
+  function parse(asked, typed, months) {
     const text = typed.normalize("NFKC").trim();
+    if (months) {
+      if (!/^\d{1,4}$/.test(text)) return { fault: words.give_whole };
+      if (Number(text) > maxMonths) return { fault: fill(words.out_of_range, { low: 0, high: maxMonths }) };
+      return { value: yearsOf(Number(text)) };
+    }
     const whole = asked.type === "integer";
     if (!(whole ? /^\d{1,4}$/ : /^\d{1,4}(\.\d{1,2})?$/).test(text)) return { fault: whole ? words.give_whole : words.give_number };
     const value = decimal(text);
@@ -146,15 +152,18 @@
 
   function numberField(asked) {
     const given = answers.get(asked.linkId);
+    const months = given ? monthsOf(asked, given[0]) : null;
+    const unit = asked.inMonths && make("select", { id: "test-unit", "aria-label": words.unit_label, autocomplete: "off" },
+      make("option", { value: "" }, asked.unit), make("option", { value: "months", selected: months !== null }, words.months));
     const input = make("input", {
-      type: "text", value: given ? plain(given[0]) : "", inputmode: asked.type === "integer" ? "numeric" : "decimal",
-      autocomplete: "off", maxlength: 8, "aria-labelledby": "test-question" + (asked.unit ? " test-unit" : ""),
+      type: "text", value: months ?? (given ? plain(given[0]) : ""), inputmode: asked.type === "integer" ? "numeric" : "decimal",
+      autocomplete: "off", maxlength: 8, "aria-labelledby": "test-question" + (asked.unit && !unit ? " test-unit" : ""),
     });
     const field = make("div", { class: "field test-question__number" }, input,
-      asked.unit && make("span", { id: "test-unit" }, asked.unit));
+      unit || (asked.unit && make("span", { id: "test-unit" }, asked.unit)));
     const submit = (event) => {
       event.preventDefault();
-      const { value, fault } = parse(asked, input.value);
+      const { value, fault } = parse(asked, input.value, unit && unit.value === "months");
       if (value) {
         answers.set(asked.linkId, [value]);
         return onward(asked.linkId);
