@@ -90,6 +90,22 @@ def test_a_page_is_rendered_once_and_keeps_its_headers(site):
     assert "x-page-tags" not in headers
 
 
+def test_a_start_over_other_self_tests_of_the_operators_forgets_the_pages(site, settings, monkeypatch, tmp_path):
+    settings.YIDIAN_DATA, own = tmp_path / "data", tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setenv("YIDIAN_SELF_TESTS", str(own))
+
+    def renderings_of_a_start():
+        before = site.renderings
+        site.get("/self-tests/ziji/", cache=PageCache(site))
+        return site.renderings - before
+
+    (own / "ziji.yaml").write_text("red_flags: []")
+    assert [renderings_of_a_start(), renderings_of_a_start()] == [1, 0]
+    (own / "ziji.yaml").write_text("red_flags: [emergency]")
+    assert [renderings_of_a_start(), renderings_of_a_start()] == [1, 0]
+
+
 def test_what_never_changes_says_so_from_the_cache_too(site):
     site.headers = [*site.headers, ("Cache-Control", "public, max-age=31536000, immutable")]
     for headers in (site.get("/assets/a.css")[1], site.get("/assets/a.css")[1]):

@@ -551,7 +551,7 @@ def code_fingerprint(package: Path, *parts: str) -> str:
     """
     digest = hashlib.sha256("\0".join(parts).encode())
     for path in sorted(package.rglob("*")):
-        if path.suffix in {".py", ".html", ".jinja", ".css", ".js", ".json", ".yaml", ".svg"}:
+        if path.suffix != ".pyc" and path.is_file():  # word lists too: a page's 繁體 and its red flags hang on them
             status = path.stat()
             digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

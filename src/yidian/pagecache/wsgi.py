@@ -301,8 +301,8 @@ def _note(memo: dict, key: object, value: object, limit: int) -> None:
 
 
 def _fingerprint() -> str:
-    """What decides how a page looks besides the database: the code, the configuration, and which database
-    it is.
+    """What decides how a page looks besides the database: the code, the configuration, the operator's own self-tests,
+    and which database it is.
     """
     database = settings.DATABASES["default"]
     inode = ""
@@ -310,4 +310,6 @@ def _fingerprint() -> str:
         inode = str(Path(str(database["NAME"])).stat().st_ino)
     configuration = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("YIDIAN_")]
     parts = [yidian.__version__, str(database.get("HOST", "")), str(database["NAME"]), inode, *configuration]
+    if own := os.environ.get("YIDIAN_SELF_TESTS"):
+        parts.append(code_fingerprint(Path(own)))
     return code_fingerprint(Path(yidian.__file__).parent, *parts)
