@@ -747,10 +747,14 @@ def test_a_picture_on_a_public_page_is_changed_by_those_who_publish(client, sett
         refused = client.post(edit, form | change)
         assert refused.status_code == 200 and "请交给能发布的人来改" in refused.content.decode()
     assert client.post(edit, form | {"alt": "一条左腿", "title": "左腿"}).status_code == 302
+    client.post(f"{edit}delete/")
+    client.post(f"/admin/bulk/editorial/illustration/delete/?id={picture.pk}")
     assert "一条左腿" in client.get("/articles/weishenme-choujin/").content.decode()
     sign_in(client, "Moderators")
     assert client.post(edit, form | {"alt": "右腿"}).status_code == 302
     assert "右腿" in client.get("/articles/weishenme-choujin/").content.decode()
+    assert client.post(f"{edit}delete/").status_code == 302
+    assert not Illustration.objects.exists()
 
 
 def test_a_lock_keeps_others_out(client):

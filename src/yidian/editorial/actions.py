@@ -52,6 +52,14 @@ def after_change(content: Publishable) -> None:
         purge_on_commit(sorted(purge))
 
 
+def may_change_picture(user, pk: int) -> bool:
+    """Whether somebody may publish wherever a picture is public already."""
+    shown_in = Appearance.objects.filter(reference=f"picture:{pk}")
+    kinds = set(shown_in.values_list("content_kind", flat=True))
+    models = [model for model in entry_models() if model.kind in kinds]
+    return all(user.has_perm(f"{each._meta.app_label}.publish_{each._meta.model_name}") for each in models)
+
+
 def after_picture_change(pk: int) -> None:
     """Bring the pages that show a picture into line: its file, its alt text or its absence is part of their form."""
     by_kind = {model.kind: model for model in entry_models()}

@@ -3,11 +3,13 @@
 A picture is public as soon as it is saved.
 """
 
+from django.core.exceptions import PermissionDenied
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
+from wagtail.log_actions import get_active_log_context
 from wagtail.signals import published, unpublished
 
-from yidian.editorial.actions import after_change, after_picture_change
+from yidian.editorial.actions import after_change, after_picture_change, may_change_picture
 from yidian.editorial.models import Illustration
 from yidian.evidence.models import Source
 from yidian.publication.models import Publishable
@@ -28,6 +30,13 @@ def before_deletion(sender, instance, **kwargs):
         take_turn()
     if isinstance(instance, Source):
         instance.claims_at_deletion = instance.claim_keys()  # their ties are deleted first
+
+
+@receiver(pre_delete, sender=Illustration)
+def keep_public_pictures(sender, instance, **kwargs):
+    user = get_active_log_context().user  # who is at work in the admin; nobody in a command
+    if user and not may_change_picture(user, instance.pk):
+        raise PermissionDenied
 
 
 @receiver([post_save, post_delete], sender=Illustration)
