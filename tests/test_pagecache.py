@@ -151,9 +151,19 @@ def test_share_tracking_makes_no_second_page_and_is_hidden_from_django(site, que
     site.get(f"/articles/x/?{query}")
     site.get()
     assert site.renderings == 1 and site.seen[0]["QUERY_STRING"] == ""
-    site.get(f"/articles/x/?page=2&{query}")
-    site.get("/articles/x/?page=2")
+    site.tags += " paged"
+    site.get(f"/articles/?page=2&{query}")
+    site.get("/articles/?page=2")
     assert site.renderings == 2 and site.seen[1]["QUERY_STRING"] == "page=2"
+
+
+def test_a_page_that_has_no_second_one_is_kept_once_however_it_is_counted(site):
+    site.get()
+    assert [site.get(f"/articles/x/?page={number}")[0] for number in range(1, 9)] == [200] * 8
+    assert site.cache.store.stats()["pages"] == 1
+    site.tags += " paged"
+    site.get("/articles/?page=2")
+    assert site.cache.store.stats()["pages"] == 2
 
 
 @pytest.mark.parametrize("query", ["q=1", "page=0", "page=-1", "page=1&page=2", "page=x", "PAGE=1", "page=2&utm=1"])

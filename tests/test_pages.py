@@ -463,3 +463,17 @@ def test_a_credential_that_has_run_out_vouches_for_nobody(client, days, verified
     html = client.get("/doctors/yanshi-jia/").content.decode()
     assert ("资质已核验" in html) is verified
     assert ("已过期" in html) is (not verified)
+
+
+def test_the_pages_of_lists_are_cached_and_no_others(client, library):
+    for path in ("/articles/", "/doctors/", "/zh-hant/questions/"):
+        assert "paged" in client.get(path).headers["X-Page-Tags"].split()
+    for path in (
+        "/",
+        "/about/",
+        "/corrections/",
+        "/articles/weishenme-choujin/",
+        "/doctors/yanshi-jia/",
+        "/self-tests/",
+    ):
+        assert "paged" not in client.get(path).headers["X-Page-Tags"].split(), path

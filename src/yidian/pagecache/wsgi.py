@@ -25,6 +25,8 @@ TAGS_HEADER = "x-page-tags"
 BROWSER_CACHING = "public, max-age=0, must-revalidate"
 IMMUTABLE = "immutable"
 KEY_BYTES = 512  # a longer address is nobody's page
+# The tag of what is cut into pages.
+PAGED = "paged"
 PAGE_NUMBER = re.compile(r"page=[1-9][0-9]{0,4}")
 # Added by WeChat, Weibo, QQ and others when a link is shared. They say where a reader came from, which is
 # not ours to know, so they are dropped before Django sees them.
@@ -197,7 +199,9 @@ class PageCache:
         response = self.application(environ, start)
         status, headers, exc_info = started
         tags, kept_headers = _split(headers)
-        if getattr(response, "streaming", False) or not _storable(status, headers, tags):
+        # a page that has no second one would be stored as often as somebody counts up behind its address
+        wanted = "?" not in key or PAGED in tags
+        if getattr(response, "streaming", False) or not wanted or not _storable(status, headers, tags):
             _note(self.uncached, key, None, UNCACHED_MEMO)
             start_response(status, kept_headers, *([exc_info] if exc_info else []))
             return _Headless(response) if asked["REQUEST_METHOD"] == "HEAD" else response

@@ -17,6 +17,7 @@ from yidian.editorial.models import Correction, Entry, ErrorReport
 from yidian.editorial.rendering import claim_shape, rendered_now, source_shape
 from yidian.encyclopedia.models import ActionGuide, Article, Condition
 from yidian.evidence.models import Appearance, Claim
+from yidian.pagecache.wsgi import PAGED
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.richtext import clean_text, is_local_path
 from yidian.readership.models import most_viewed
@@ -492,7 +493,7 @@ def listing(request, section: str, hant: bool = False, letter: str | None = None
         feed=f"/feeds/{section}.atom" if section in queries.ENTRIES else None,
     )
     page["jsonld"] = jsonld.page(page)
-    tags = [f"list:{section}", "cards"]
+    tags = [f"list:{section}", "cards", PAGED]
     if section == "body-parts":  # what is filed under a part decides whether it is there
         tags += [f"list:{each}" for each in queries.ENTRIES]
     return render("listing.html", page, tags, **context)
