@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yidian.editorial.models import ErrorReport
+from yidian.editorial.models import ErrorReport, Redirect
 from yidian.zh.hant import to_hant
 
 pytestmark = pytest.mark.django_db
@@ -477,3 +477,11 @@ def test_the_pages_of_lists_are_cached_and_no_others(client, library):
         "/self-tests/",
     ):
         assert "paged" not in client.get(path).headers["X-Page-Tags"].split(), path
+
+
+def test_an_old_address_leads_to_the_same_script_where_there_is_one(client):
+    Redirect.objects.create(from_path="/alt/a.html", to_path="/feeds/all.atom")
+    Redirect.objects.create(from_path="/alt/b.html", to_path="/conditions/")
+    leads = {path: client.get(path).headers["Location"] for path in ("/zh-hant/alt/a.html", "/zh-hant/alt/b.html")}
+    assert list(leads.values()) == ["/feeds/all.atom", "/zh-hant/conditions/"]
+    assert client.get("/alt/b.html").headers["Location"] == "/conditions/"

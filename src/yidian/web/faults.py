@@ -12,7 +12,7 @@ from django.http import HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
 from yidian.editorial.models import Redirect
-from yidian.web.pages import HANT_PREFIX, page_context, render
+from yidian.web.pages import HANT_PREFIX, hant_path, page_context, render
 
 logger = logging.getLogger("yidian.web")
 
@@ -124,9 +124,8 @@ def not_found(request, exception=None) -> HttpResponse:
 
 
 def _moved(request) -> HttpResponse | None:
-    path, prefix = request.path_info, ""
-    if path.startswith(HANT_PREFIX + "/"):
-        path, prefix = path.removeprefix(HANT_PREFIX), HANT_PREFIX
+    hant = request.path_info.startswith(HANT_PREFIX + "/")
+    path = request.path_info.removeprefix(HANT_PREFIX) if hant else request.path_info
     if request.method not in {"GET", "HEAD"}:
         return None
     try:
@@ -135,7 +134,7 @@ def _moved(request) -> HttpResponse | None:
         return None
     if target is None:
         return None
-    response = HttpResponsePermanentRedirect(prefix + target)
+    response = HttpResponsePermanentRedirect(hant_path(target) if hant else target)
     # without this a browser keeps a permanent redirect for ever, also one that was put right since
     response["Cache-Control"] = f"public, max-age={REDIRECT_KEPT}"
     return response

@@ -14,11 +14,13 @@ from markupsafe import Markup
 from yidian.zh.hant import to_hant
 
 HANT_PREFIX = "/zh-hant"
-# A link to a page of this site; not to what exists once, or in 繁體 already.
-_LOCAL_LINK = re.compile(
-    r'href="/(?!(?:zh-hant|media|static|assets|feeds|sitemaps|debug|admin)/|guides/[a-z0-9-]+/plandefinition\.json'
-    r'|(?:sitemap\.xml|robots\.txt|favicon\.ico|healthz)")'
+# What exists once, or is in 繁體 already, behind the first slash.
+_ONCE = (
+    r"(?:(?:zh-hant|media|static|assets|feeds|sitemaps|debug|admin)/|guides/[a-z0-9-]+/plandefinition\.json"
+    r'|(?:sitemap\.xml|robots\.txt|favicon\.ico|healthz)(?:"|\Z))'
 )
+_IS_ONCE = re.compile(f"/{_ONCE}")
+_LOCAL_LINK = re.compile(f'href="/(?!{_ONCE})')
 
 
 @cache
@@ -73,6 +75,11 @@ def render(template: str, page: dict, tags: Iterable[str] | None, status: int = 
     else:
         response["X-Page-Tags"] = " ".join(dict.fromkeys(tags))
     return response
+
+
+def hant_path(path: str) -> str:
+    """Where the page at a 简体 path stands in 繁體; the path itself when it exists once."""
+    return path if _IS_ONCE.match(path) else HANT_PREFIX + path
 
 
 def localise(data, hant: bool):
