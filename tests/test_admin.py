@@ -534,6 +534,16 @@ def test_an_answer_keeps_what_the_doctor_was(root):
     assert "question" in errors(missing)
 
 
+def test_nothing_stands_above_itself(root):
+    condition, part = content.condition(), content.body_part()
+    for kind, row, form in (
+        ("encyclopedia/condition", condition, condition_form(broader=condition.pk)),
+        ("terms/bodypart", part, {"name": "小腿", "region": "leg", "broader": part.pk}),
+    ):
+        refused = root.post(url(kind, "edit", row.pk), form | {"action-publish": "1"})
+        assert "不能在自己的上面" in str(errors(refused)["broader"])
+
+
 def test_several_are_chosen_and_taken_away(root):
     parts = [content.body_part(), content.body_part("datui", "大腿")]
     condition = content.condition(body_parts=[parts[0]])
