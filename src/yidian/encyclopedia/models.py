@@ -40,11 +40,6 @@ class Condition(Entry):
         verbose_name = verbose_name_plural = "病症"
         ordering = ["slug"]
 
-    def clean(self):
-        super().clean()
-        if self.broader_id and self.broader_id == self.pk:
-            raise ValidationError({"broader": "一个病症不能在自己的上面，请选别的，或留空。"})
-
     def save(self, *args, **kwargs):
         self.index_letter = index_letter(self.name)
         super().save(*args, **kwargs)

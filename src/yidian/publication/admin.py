@@ -73,6 +73,9 @@ class ContentForm(WagtailAdminModelForm):
         for name, value in cleaned.items():
             if isinstance(value, str):
                 cleaned[name] = clean_text(value)
+        above = cleaned.get("broader")
+        if above and above.pk == self.instance.pk:
+            self.add_error("broader", "不能在自己的上面，请选别的，或留空。")
         return cleaned
 
     def _post_clean(self):

@@ -36,11 +36,6 @@ class BodyPart(Publishable):
         verbose_name = verbose_name_plural = "身体部位"
         ordering = ["slug"]
 
-    def clean(self):
-        super().clean()
-        if self.broader_id and self.broader_id == self.pk:
-            raise ValidationError({"broader": "一个部位不能在自己的上面，请选别的，或留空。"})
-
     def purge_keys(self) -> list[str]:
         return [*super().purge_keys(), "home"]
 
