@@ -323,6 +323,14 @@ def test_zips_that_are_broken_doubled_or_locked_are_refused(tmp_path):
         open_bundle(zipped(tmp_path / "d.zip", [("articles/a.md", bytes(3 << 20))])),
     ):
         pass
+    with zipfile.ZipFile(tmp_path / "f.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bundle.yaml", HEADER * 99)
+    data = bytearray((tmp_path / "f.zip").read_bytes())
+    start = data.index(b"bundle.yaml") + len("bundle.yaml")
+    data[start + 5 : start + 25] = b"\xff" * 20
+    (tmp_path / "f.zip").write_bytes(data)
+    with pytest.raises(BundleError, match="损坏"):
+        import_bundle(tmp_path / "f.zip")
     (tmp_path / "e.zip").write_bytes(b"no zip")
     with pytest.raises(BundleError, match=r"不是文件夹，也不是"), open_bundle(tmp_path / "e.zip"):
         pass
@@ -829,3 +837,14 @@ def test_linting_finds_hard_words_that_nothing_explains(tmp_path, changed, said)
     terms = "".join(f"- slug: a{n}\n  name: {word}\n  definition: 就是它。\n" for n, word in words.items())
     if terms:
         assert warned(write(tmp_path / "beside", {"vocabulary/glossary.yaml": terms})) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "//evil.example/", "data:text/html,a"])
+def test_the_address_of_a_source_is_a_link_only_on_the_web(client, tmp_path, address):
+    listed = f"- slug: yuan\n  kind: guideline\n  title: 指南\n  url: '{address}'\n"
+    listed += "- slug: hao\n  kind: guideline\n  title: 指南\n  url: https://good.example/\n"
+    assert bring(write(tmp_path, {"evidence/sources.yaml": listed}))[0].endswith("0 rejected")
+    content.article(modules=[content.module(content.text("<p>累了[^yuan][^hao]。</p>"))])
+    html = client.get("/articles/weishenme-choujin/").content.decode()
+    assert address not in html and 'href="https://good.example/"' in html

@@ -368,9 +368,28 @@ def test_a_method_that_means_nothing_here_is_refused(site, method, path):
     assert 400 <= raw(site, f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()) < 500
 
 
+def test_what_is_allowed_instead_is_said(site):
+    for path in (REPORT, "/self-tests/yejian-tuichoujin/", "/guides/ceshi/"):
+        status, headers, _body = site.request("PUT", path)
+        assert (status, headers.get("allow")) == (405, "GET, HEAD, POST"), path
+
+
 def test_the_raw_client_reads_what_is_answered(site):
     assert raw(site, GET % b"/about/") == 200
     assert raw(site, GET % b"/nowhere/") == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("/corrections/report/", 1 << 20), ("/self-tests/yejian-tuichoujin/", 1 << 20), ("/admin/login/", 24 << 20)],
+)
+def test_a_file_that_no_form_has_use_for_is_refused_before_it_is_read(site, path, most):
+    head = b"POST %b HTTP/1.1\r\n" % path.encode() + HOST + b"Content-Type: multipart/form-data; boundary=x\r\n"
+    # nothing of the body is sent: an answer does not wait for it
+    assert raw(site, head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (most + 1)) == 413
+    part = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n%b\r\n--x--\r\n' % (b"a" * 1000)
+    allowed = raw(site, head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(part) + part)
+    assert allowed in {200, 403}
 
 
 def test_clients_that_never_finish_do_not_stop_those_who_read(site):

@@ -166,6 +166,15 @@ def test_no_file_is_too_bad_for_a_clear_answer(name, hostile, tmp_path):
     assert not (Question.objects.filter(live=True).exists() or Condition.objects.filter(live=True).exists())
 
 
+@pytest.mark.parametrize("unfinished", ["<h2>", "<!--", "<h2", "[a "])
+def test_markup_that_never_ends_costs_no_minutes(unfinished):
+    posts = POSTS.replace("<content:encoded><![CDATA[", f"<content:encoded><![CDATA[{unfinished * 200_000}", 1)
+    assert len(posts) > 500_000
+    started = time.monotonic()
+    list(formats.load("wordpress-wxr").read(io.BytesIO(posts.encode())))
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.parametrize("hostile", ["entity", "laughs"])
 @pytest.mark.parametrize("name", ["medlineplus-xml", "wordpress-wxr"])
 def test_entities_are_refused_before_any_record(name, hostile):
@@ -446,6 +455,18 @@ def test_a_health_topic_becomes_a_condition_or_an_article(tmp_path):
     text = json.dumps(condition.modules.get_prep_value())
     assert "alert" not in text and "https://example.org/a" in text and "<b>sudden</b>" in text
     assert article.name == "A1C" and article.keywords == "Diagnostic Tests"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "whole", "right", "wrong"),
+    [("medlineplus-xml", TOPICS, "03/15/2004", "13/45/2004"), ("wordpress-wxr", POSTS, "2024-03-01", "2024-02-30")],
+)
+def test_a_day_that_no_calendar_has_costs_its_own_record_alone(name, whole, right, wrong, tmp_path):
+    assert whole.count(right) == 1
+    line, said = bring(write(tmp_path, whole.replace(right, wrong)), name)
+    assert "1 created" in line and "1 rejected" in line
+    assert any("date_published: 没有 2004" in each or "date_published: 没有 2024" in each for each in said)
 
 
 @pytest.mark.django_db

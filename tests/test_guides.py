@@ -2,17 +2,22 @@
 
 import json
 import re
+from datetime import timedelta
 from html import unescape
+from unittest import mock
 
 import content
 import pytest
 from click.testing import CliRunner
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.utils import timezone
 from test_exchange import bring, files_of, write
 from wagtail.test.utils.form_data import nested_form_data, streamfield
 
 from yidian.cli.main import main
+from yidian.editorial.schedules import keep_schedules
 from yidian.encyclopedia.models import ActionGuide
 from yidian.exchange.bundle import export_bundle
 from yidian.exchange.check import check_bundle
@@ -234,6 +239,20 @@ def root(django_user_model):
     return browser
 
 
+@pytest.mark.parametrize("deleted", ["claim", "source"])
+def test_a_step_does_not_outlive_a_claim_or_source_that_an_editor_deletes(root, deleted):
+    claim = content.claim("lashen", [content.source()], name="拉伸有用吗？有用。", direction="supports")
+    content.guide(phases=resting_on(claim))
+    gone = claim if deleted == "claim" else claim.sources.get()
+    assert "睡前拉伸" in root.get(ADDRESS).content.decode()
+    assert root.post(f"/admin/snippets/evidence/{deleted}/delete/{gone.pk}/").status_code == 302
+    html = root.get(ADDRESS).content.decode()
+    assert "睡前拉伸" not in html and "这一步先不要做" in html and "坐下" in html
+    assert f"提醒：{ADDRESS} 有一步已从页面撤下。步骤“睡前拉伸”" in CliRunner().invoke(main, ["check"]).stdout
+    with pytest.raises(ValidationError, match="步骤“睡前拉伸”依据的主张"):
+        content.publish(ActionGuide.objects.get())
+
+
 def guide_form(claim, removes="la", instead="不要拉[^src-one]。", **more):
     step = {"key": "la", "name": "睡前拉伸", "text": '{"blocks": [], "entityMap": {}}', "seconds": "30"}
     claims = {"count": "1", "0-deleted": "", "0-order": "0", "0-type": "item", "0-value": str(claim.pk)}
@@ -267,6 +286,51 @@ def test_an_editor_publishes_what_holds_and_is_told_what_does_not(root):
     assert root.post(add, guide_form(bad)).status_code == 302, "a draft may still have it"
     assert root.post(add, guide_form(good, slug="hao", **publish)).status_code == 302
     assert ActionGuide.objects.get(live=True).contraindications[0].value["removes"][0] == "la"
+
+
+@pytest.mark.parametrize("was_public", [False, True])
+def test_an_hour_that_comes_after_a_claim_fell_leaves_the_draft_and_tells_the_editors(root, was_public):
+    claim = content.claim("lashen", [content.source()], name="拉伸有用吗？有用。", direction="supports")
+    if was_public:
+        content.guide("hao", description="原来的。", phases=resting_on(claim))
+    later = timezone.now() + timedelta(days=2)
+    at = {"go_live_at": timezone.localtime(later).strftime("%Y-%m-%d %H:%M"), "action-publish": "1"}
+    edit = "/admin/snippets/encyclopedia/actionguide/"
+    place = f"{edit}edit/{ActionGuide.objects.get().pk}/" if was_public else f"{edit}add/"
+    assert root.post(place, guide_form(claim, slug="hao", **at)).status_code == 302
+    guide = ActionGuide.objects.get()
+    claim.unpublish()
+    with mock.patch("django.utils.timezone.now", return_value=later + timedelta(hours=1)):
+        keep_schedules()
+        keep_schedules()
+        page = root.get("/guides/hao/")
+        assert page.status_code == (200 if was_public else 404)
+        assert "先拉。" not in page.content.decode()
+        told = [root.get("/admin/"), root.get(f"{edit}history/{guide.pk}/")]
+        for shown in told:
+            assert shown.content.decode().count("步骤“睡前拉伸”依据的主张 lashen") == 1
+        content.publish(claim)
+        again = root.post(f"{edit}edit/{guide.pk}/", guide_form(claim, slug="hao") | {"action-publish": "1"})
+        assert again.status_code == 302
+        assert "先拉。" in root.get("/guides/hao/").content.decode()
+        assert "该公开的都公开了。" in root.get("/admin/").content.decode()
+
+
+def test_an_approval_after_a_claim_fell_publishes_nothing(root, django_user_model):
+    claim = content.claim("lashen", [content.source()], name="拉伸有用吗？有用。", direction="supports")
+    editor = django_user_model.objects.create_user("bianji", password="x")
+    editor.groups.add(Group.objects.get(name="Editors"))
+    writing = Client()
+    writing.force_login(editor)
+    add = "/admin/snippets/encyclopedia/actionguide/add/"
+    assert writing.post(add, guide_form(claim, slug="hao") | {"action-submit": "1"}).status_code == 302
+    guide = ActionGuide.objects.get()
+    claim.unpublish()
+    task = guide.current_workflow_task_state.pk
+    approve = f"/admin/snippets/encyclopedia/actionguide/workflow/action/{guide.pk}/approve/{task}/"
+    assert root.post(approve, {"comment": ""}).status_code in {200, 302}
+    assert root.get("/guides/hao/").status_code == 404
+    assert "步骤“睡前拉伸”依据的主张 lashen" in root.get("/admin/").content.decode()
 
 
 # ---- for other systems ----

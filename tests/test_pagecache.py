@@ -90,6 +90,16 @@ def test_a_page_is_rendered_once_and_keeps_its_headers(site):
     assert "x-page-tags" not in headers
 
 
+def test_what_never_changes_says_so_from_the_cache_too(site):
+    site.headers = [*site.headers, ("Cache-Control", "public, max-age=31536000, immutable")]
+    for headers in (site.get("/assets/a.css")[1], site.get("/assets/a.css")[1]):
+        assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    status, headers, _body = site.get("/assets/a.css", HTTP_IF_NONE_MATCH=headers["etag"])
+    assert (status, headers["cache-control"]) == (304, "public, max-age=31536000, immutable")
+    site.headers = [*site.headers[:-1], ("Cache-Control", "public, max-age=86400")]
+    assert site.get()[1]["cache-control"] == "public, max-age=0, must-revalidate"
+
+
 def test_a_browser_without_gzip_gets_the_plain_page(site):
     for accepted in ("", "br", "gzip;q=0, *", "gzip; q=0.0"):
         _status, headers, body = site.get(HTTP_ACCEPT_ENCODING=accepted)

@@ -12,6 +12,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from yidian.editorial.models import ErrorReport
+from yidian.zh.hant import to_hant
+
 pytestmark = pytest.mark.django_db
 
 
@@ -100,6 +103,15 @@ def test_every_page_is_there_in_both_scripts_without_cookie_or_foreign_host(clie
         loaded = re.findall(r'<(?:script|img|link|iframe|source)[^>]*?(?:src|href)="([^"]+)"', html)
         foreign = [url for url in loaded if "://" in url and not url.startswith("http://127.0.0.1:8000/")]
         assert not foreign, path
+        kept = re.findall(r'\s(data-[a-z-]+)="([^"]*[\u4e00-\u9fff][^"]*)"', html)
+        assert all(name.startswith("data-say-") for name, _ in kept), f"words for scripts elsewhere on {path}"
+        assert not prefix or all(to_hant(words) == words for _, words in kept), f"scripts would say 简体 on {path}"
+
+
+def test_only_a_condition_says_what_it_is_also_called(client, library):
+    guide = content.guide(slug="ban", name="腿抽筋时", about=library["condition"], alternate_names="抽筋了怎么办")
+    assert "也叫 腿抽筋、转筋" in client.get("/conditions/xiaotui-choujin/").content.decode()
+    assert "也叫" not in client.get(guide.get_absolute_url()).content.decode()
 
 
 QUERY_BUDGET = {
@@ -221,6 +233,7 @@ def test_text_cannot_break_out_of_structured_data_or_html(client):
         ('<a href="//evil.example">甲</a>', "<a>甲</a>"),
         ('<a href="/&#x200b;/evil.example">甲</a>', "<a>甲</a>"),
         ('<a href="/\\evil.example">甲</a>', "<a>甲</a>"),
+        ('<a href="/&#x9;/evil.example">甲</a>', "<a>甲</a>"),
         ('<a href="/conditions/a/">甲</a>', '<a href="/conditions/a/">甲</a>'),
         ("<p>5&#x202e;0 mg\u202e 甲<br>乙</p>", "<p>50 mg 甲 乙</p>"),
         ('<img src=x onerror="alert(1)"><iframe src="//x"></iframe><svg onload=alert(1)>', ""),
@@ -326,8 +339,6 @@ def test_a_changed_source_or_word_reaches_the_pages_that_show_it(client, library
 
 
 def test_reporting_an_error_asks_no_identity_and_keeps_what_was_typed(client, library):
-    from yidian.editorial.models import ErrorReport
-
     page = "/articles/weishenme-choujin/"
     form = client.get(f"/corrections/report/?page={page}").content.decode()
     assert f'<a href="{page}">{library["article"].name}</a>' in form and "autofocus" not in form
@@ -408,3 +419,33 @@ def test_search_answers_any_text_with_a_page(client, library, q):
 
 def test_a_wrong_host_is_refused(client):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_a_link_leads_to_the_same_script_where_there_is_one(client):
+    once = ["/media/images/a.png", "/feeds/all.atom", "/guides/x/plandefinition.json", "/zh-hant/about/", "/robots.txt"]
+    both = ["/conditions/x/", "/search?q=a", "/guides/x/", "/mediator/"]
+    links = "".join(f'<a href="{path}">看</a>' for path in once + both)
+    content.article(modules=[module(text(f"<p>{links}</p>"))])
+    html = client.get("/zh-hant/articles/weishenme-choujin/").content.decode()
+    shown = re.findall(r'<a href="([^"]*)">看</a>', html)
+    assert shown == once + [f"/zh-hant{path}" for path in both]
+
+
+def test_a_hard_word_is_found_as_it_is_written_and_never_inside_a_character_reference(client):
+    content.term("amp", "amp", "安培。")
+    content.term("att", "AT&T", "一家公司。")
+    content.article(modules=[module(text("<p>A &amp; B，AT&amp;T，5 &lt; 6，amp。</p>"))])
+    html = client.get("/articles/weishenme-choujin/").content.decode()
+    assert (
+        'A &amp; B，<a class="term" href="#term-att">AT&amp;T</a>，5 &lt; 6，<a class="term" href="#term-amp">amp</a>'
+        in html
+    )
+
+
+def test_reports_that_nobody_works_off_do_not_fill_the_disk(client, monkeypatch):
+    monkeypatch.setattr("yidian.web.views.MOST_OPEN_REPORTS", 2)
+    sent = [client.post("/corrections/report/", {"text": f"这里有错{n}"}) for n in range(3)]
+    assert [answer.status_code for answer in sent] == [200, 200, 503]
+    assert "现在收不下" in sent[2].content.decode() and "这里有错2" in sent[2].content.decode()
+    ErrorReport.objects.filter(text="这里有错0").update(handled=True)
+    assert client.post("/corrections/report/", {"text": "又错了"}).status_code == 200

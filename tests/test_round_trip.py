@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import content
 import pytest
 from django.contrib.auth.models import Group
-from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 from test_exchange import bring, empty, files_of, write
 
 from yidian.answers.models import Answer, Question
 from yidian.editorial.models import Redirect
+from yidian.editorial.schedules import keep_schedules
 from yidian.encyclopedia.models import Article, Condition
 from yidian.exchange.bundle import export_bundle
 from yidian.exchange.check import check_bundle
@@ -261,7 +261,7 @@ def test_what_editors_left_unpublished_travels_and_is_published_there(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(days=3))
-        call_command("publish_scheduled", verbosity=0)
+        keep_schedules()
     assert Article.objects.get(slug="wen").description == "定时的。"
     assert Article.objects.get(slug="deng").live
     assert not Article.objects.get(slug="yaoche").live

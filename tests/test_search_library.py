@@ -1,5 +1,6 @@
 """The site's full-text index: kept up with the database, built beside the one that serves, whole after any crash."""
 
+import contextlib
 import gc
 import hashlib
 import json
@@ -8,7 +9,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import content
 import numpy as np
@@ -294,45 +297,79 @@ CODE = """
 """
 
 
-def process(folder, work, **options):
-    environment = os.environ | {"YIDIAN_DATA": str(folder)}
+def process(folder, work, embedder="", **options):
+    environment = os.environ | {"YIDIAN_DATA": str(folder), "YIDIAN_EMBEDDER": embedder}
     code = textwrap.dedent(CODE).format(work=textwrap.dedent(work))
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, **options)
 
 
+class Numbering(BaseHTTPRequestHandler):
+    """A server that speaks OpenAI's embeddings, with the vectors of `numbered`."""
+
+    def do_POST(self):
+        texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+        vectors = [{"index": at, "embedding": row} for at, row in enumerate(numbered(texts, "passage").tolist())]
+        body = json.dumps({"data": vectors}).encode()
+        with contextlib.suppress(ConnectionError):  # whoever asked may have been killed
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *args): ...
+
+
+@pytest.fixture
+def numbering():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Numbering)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1/embeddings"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="starts a site of its own, on SQLite")
-def test_a_build_killed_at_any_moment_leaves_a_whole_index(tmp_path):
+def test_a_build_killed_at_any_moment_leaves_a_whole_index(tmp_path, numbering):
     first = process(
         tmp_path,
         "from yidian.cli import start; start.prepare_database(); start.load_starter(lambda i, n, label='': i)",
     )
     assert first.wait(120) == 0
     first.stdout.close()
-    current = (tmp_path / "search" / "current").read_text()
-    for delay in (0.0, 0.05, 0.1, 0.2, 0.4):
-        killed = process(tmp_path, "print('go', flush=True)\nlibrary().build()")
-        assert killed.stdout.readline() == "go\n"
-        time.sleep(delay)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait(30)
-        killed.stdout.close()
-        after = (tmp_path / "search" / "current").read_text()
-        assert (tmp_path / "search" / after / "index" / "meta.json").exists()
-        if delay == 0.0:
-            assert after == current
-    last = process(
-        tmp_path,
-        "print(library().is_due(), len(library().engine().search('小腿抽筋')) > 5, library().build() > 50)",
-    )
-    assert last.stdout.read() == "False True True\n"
-    assert last.wait(60) == 0
-    last.stdout.close()
-    assert len([path for path in (tmp_path / "search").iterdir() if path.is_dir()]) == 1
+    search = tmp_path / "search"
+    current = (search / "current").read_text()
+    for embedder in ("", numbering):
+        for delay in (0.0, 0.05, 0.1, 0.2, 0.4):
+            killed = process(tmp_path, "print('go', flush=True)\nlibrary().build()", embedder)
+            assert killed.stdout.readline() == "go\n"
+            time.sleep(delay)
+            killed.send_signal(signal.SIGKILL)
+            killed.wait(30)
+            killed.stdout.close()
+            after = (search / "current").read_text()
+            assert (search / after / "index" / "meta.json").exists()
+            if delay == 0.0:
+                assert after == current
+        last = process(
+            tmp_path,
+            """
+            print(len(library().engine().search('小腿抽筋')) > 5, library().build() > 50)
+            engine = library().engine()
+            print(len(engine.search('小腿抽筋')) > 5, library().is_due(), engine.vectors is not None)
+            """,
+            embedder,
+        )
+        assert last.stdout.read() == f"True True\nTrue False {bool(embedder)}\n"
+        assert last.wait(60) == 0
+        last.stdout.close()
+        current = (search / "current").read_text()
+        assert [path.name for path in search.iterdir() if path.is_dir()] == [current]
+        assert (search / current / "vectors").exists() is bool(embedder)
 
 
 def test_several_processes_share_the_index(site):
-    import threading
-
     errors, counts = [], set()
     stop = threading.Event()
     reader = library_module.Library(site.folder, "tantivy")  # as another process has it

@@ -312,6 +312,14 @@ FORBIDDEN = [  # rule or fact, guide, question, what goes
     ("RF19", "liangzhou-shuiqian-lashen", "kuining", "第14天：看记录表"),
     ("warfarin and K2", "liangzhou-shuiqian-lashen", "huafalin", "65岁以上，想试维生素K2，先问医生"),
     ("RF02", "xiaotui-choujin-fazuo", "yice-zhong", "把腿伸直，脚尖慢慢勾向自己"),
+    ("a chemical under cling film", "tangshang-shaoshang", "huaxue", "冲完，盖一层保鲜膜"),
+    ("water on a live wire", "tangshang-shaoshang", "chudian", "流动的凉水，冲够20分钟"),
+    ("a swollen face under cling film", "tangshang-shaoshang", "lian", "冲完，盖一层保鲜膜"),
+    ("confused by heat and given a drink", "zhongshu-reshebing", "hutu", "完全清醒：小口喝凉水"),
+    ("told to drink little", "zhongshu-reshebing", "xian-shui", "完全清醒：小口喝凉水"),
+    ("a small child or one helper in a cold bath", "zhongshu-reshebing", "pao-bu-de", "泡得了，就泡凉水"),
+    ("drowsy and fed", "dixuetang", "mihu", "能咽：马上喝大半杯果汁，或一汤匙糖化水"),
+    ("acarbose and cane sugar", "dixuetang", "akabotang", "能咽：马上喝大半杯果汁，或一汤匙糖化水"),
 ]
 
 

@@ -162,6 +162,14 @@ def test_other_letters_are_not(query):
     assert understand(query, lexicon(), speller()).rewrites == []
 
 
+@pytest.mark.parametrize(
+    ("query", "probable"),
+    [("dtjc", "大腿抽筋"), ("xtcj", "小腿抽筋"), ("ct", "ct"), ("小腿抽经", "小腿抽筋"), ("抽血经过", "抽血经过")],
+)
+def test_letters_that_can_be_read_and_sure_corrections_are_what_was_probably_meant(query, probable):
+    assert understand(query, lexicon(), speller()).probable == probable
+
+
 def test_a_speller_is_the_same_after_a_file(tmp_path):
     path = tmp_path / "speller"
     speller().save(path)

@@ -99,6 +99,8 @@ def test_clean_keeps_what_was_written():
         ("名字都以“他汀”结尾", "名字都以“他汀”結尾"),
         ("考克兰综述，甲状旁腺，球囊扩张，抗凝药", "考科藍綜述，副甲狀腺，氣球擴張，抗凝血藥"),
         ("每次 0.5 mg，每日 2 次", "每次 0.5 mg，每日 2 次"),
+        ("凉水冲20分钟，边冲边打 120，冲击腹部，接着冲", "涼水沖20分鐘，邊沖邊打 120，衝擊腹部，接著衝"),
+        ("能咽就喝，咽喉；什么都不喂；干木棍，干重活", "能嚥就喝，咽喉；什麼都不餵；乾木棍，幹重活"),
     ],
 )
 def test_hant_words(hans, expected):
@@ -107,11 +109,11 @@ def test_hant_words(hans, expected):
 
 def test_hant_keeps_markup_addresses_and_entities_and_converts_what_is_read():
     page = (
-        '<a href="/搜索?q=头发" title="头发" data-key="头发">头&nbsp;发&lt;</a><!-- 头发 -->'
+        '<a href="/搜索?q=头发" title="头发" data-key="头发" data-say-done="头发">头&nbsp;发&lt;</a><!-- 头发 -->'
         '<meta property="og:url" content="/头发"><meta content="头发"><script>"头发"</script>体温 < 40 ℃ 头发'
     )
     assert to_hant(page) == (
-        '<a href="/搜索?q=头发" title="頭髮" data-key="头发">頭&nbsp;發&lt;</a><!-- 头发 -->'
+        '<a href="/搜索?q=头发" title="頭髮" data-key="头发" data-say-done="頭髮">頭&nbsp;發&lt;</a><!-- 头发 -->'
         '<meta property="og:url" content="/头发"><meta content="頭髮"><script>"头发"</script>體溫 < 40 ℃ 頭髮'
     )
 

@@ -21,6 +21,7 @@ class Question(Entry):
 
     kind = "question"
     section = "questions"
+    listed_by = ("about",)
 
     detail = models.TextField("补充描述", max_length=2000, blank=True)
     about = models.ForeignKey(
@@ -75,6 +76,7 @@ class Answer(Publishable):
     kind = "answer"
     section = "questions"
     searchable = False
+    listed_by = ("question",)
 
     question = models.ForeignKey(Question, models.CASCADE, related_name="answers", verbose_name="问题")
     body = StreamField(BodyBlock(), verbose_name="回答")

@@ -18,7 +18,6 @@ from types import FrameType
 import click
 import django
 from django.apps import apps
-from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections, connections
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -302,11 +301,11 @@ def tick(parent: int, announce: tuple[str, int] | None = None) -> None:
         if now - last_minute >= MINUTE or not last_minute:
             last_minute = now
             pruning = True
-            if apps.is_installed("wagtail"):
-                _survive("定时发布", lambda: call_command("publish_scheduled", verbosity=0))
             if apps.is_installed("yidian.editorial"):
+                from yidian.editorial.schedules import keep_schedules
                 from yidian.editorial.unanswered import forget_old
 
+                _survive("定时发布", keep_schedules)
                 _survive("清理未解答的问题", forget_old)
         if pruning:
             pruning = _survive("清理计数记录", prune_events) == BATCH

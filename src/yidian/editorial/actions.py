@@ -13,6 +13,7 @@ from yidian.editorial.searchable import searched
 from yidian.evidence.models import Appearance
 from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
+from yidian.publication.turns import take_turn
 from yidian.search.actions import index_later, index_names, remove_names
 from yidian.terms.models import SynonymGroup
 
@@ -41,6 +42,7 @@ def after_change(content: Publishable) -> None:
     pages, which are purged at commit, and the full-text index, which looks at all of them again within a second.
     """
     with transaction.atomic():
+        take_turn()
         purge: set[str] = set()
         for changed in (content, *_pages_showing(content)):
             refresh(changed)
@@ -48,6 +50,17 @@ def after_change(content: Publishable) -> None:
                 index_later(changed.kind, changed.pk)
             purge.update(changed.purge_keys())
         purge_on_commit(sorted(purge))
+
+
+def after_picture_change(pk: int) -> None:
+    """Bring the pages that show a picture into line: its file, its alt text or its absence is part of their form."""
+    by_kind = {model.kind: model for model in entry_models()}
+    with transaction.atomic():
+        take_turn()
+        shown_in = Appearance.objects.filter(reference=f"picture:{pk}").values_list("content_kind", "content_id")
+        for kind, content in list(shown_in):
+            for page in by_kind[kind].objects.filter(pk=content):
+                after_change(page)
 
 
 def refresh(content: Publishable, words: dict | None = None) -> None:
@@ -87,7 +100,7 @@ def _refresh_rendered(content: Entry, words: dict | None) -> None:
 
 def _pages_showing(content: Publishable) -> Iterable[Entry]:
     if content.kind == "answer":
-        yield content.question
+        yield from type(content).question.get_queryset().filter(pk__in=content.listings("question"))
         return
     if content.kind == "glossary_term":
         room = MAX_RERENDERED_AT_ONCE
@@ -99,8 +112,8 @@ def _pages_showing(content: Publishable) -> Iterable[Entry]:
     if isinstance(content, Entry):
         return
     by_kind = {model.kind: model for model in entry_models()}
-    shown_in = Appearance.objects.filter(reference=f"{content.kind}:{content.slug}")
-    for kind, pk in shown_in.values_list("content_kind", "content_id"):
+    shown_in = Appearance.objects.filter(reference__in=content.references())
+    for kind, pk in shown_in.values_list("content_kind", "content_id").distinct():
         yield from by_kind[kind].objects.filter(pk=pk)
 
 
@@ -114,6 +127,7 @@ def rebuild(progress=lambda pages, length: pages) -> int:
         every = model.objects.all()
         for content in progress(every.iterator(chunk_size=500), every.count()):
             with transaction.atomic():
+                take_turn()
                 refresh(content, words)
             count += 1
     clear_cache()

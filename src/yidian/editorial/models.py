@@ -131,7 +131,7 @@ class Entry(Publishable):
 
     def condition_ids(self) -> list[int]:
         """Conditions whose pages show this entry."""
-        return [self.about_id] if getattr(self, "about_id", None) else []
+        return [pk for name in self.listed_by for pk in self.listings(name)]
 
     def public_answers(self) -> Iterable:
         """Answers that stand on this entry's page, in the order of reading."""

@@ -5,6 +5,7 @@ glossary. The form is derived: it carries the version of this code and the momen
 whoever finds another one renders afresh.
 """
 
+import html
 import re
 from datetime import datetime
 from functools import lru_cache
@@ -84,7 +85,8 @@ def glossary() -> dict[str, dict]:
 @lru_cache(maxsize=8)
 def _pattern(words: tuple[str, ...]) -> re.Pattern | None:
     longest_first = sorted(words, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if words else None
+    # a character reference is passed over whole, or a word "amp" would be found in &amp;
+    return re.compile("|".join([*map(re.escape, longest_first), "&#?[a-zA-Z0-9]+;"])) if words else None
 
 
 class _Renderer:
@@ -93,7 +95,8 @@ class _Renderer:
     def __init__(self, sources, claims, populations, pictures, words, step_claims):
         self.step_claims = step_claims
         self.sources, self.claims, self.populations, self.pictures = sources, claims, populations, pictures
-        self.words, self.pattern = words, _pattern(tuple(sorted(words)))
+        self.words = {html.escape(word, quote=False): term for word, term in words.items()}
+        self.pattern = _pattern(tuple(sorted(self.words)))
         self.cited: dict[str, dict] = {}
         self.explained: dict[str, dict] = {}
         self.shown_claims: dict[str, dict] = {}
@@ -121,8 +124,8 @@ class _Renderer:
             return text
 
         def mark(match: re.Match) -> str:
-            term = self.words[match[0]]
-            if term["id"] in self.explained:
+            term = self.words.get(match[0])
+            if term is None or term["id"] in self.explained:
                 return match[0]
             self.explained[term["id"]] = {key: term[key] for key in ("id", "name", "definition")}
             self.references.add(f"glossary_term:{term['slug']}")
@@ -223,12 +226,14 @@ class _Renderer:
 
     def step(self, step: dict) -> dict:
         """A step of a guide; one that rests on a claim which does not carry it any more is withheld, and says so."""
-        claims = [self.step_claims[pk] for pk in items_of(step.get("claims") or []) if pk in self.step_claims]
+        chosen = [pk for pk in items_of(step.get("claims") or []) if pk]
+        claims = [self.step_claims[pk] for pk in chosen if pk in self.step_claims]
         for claim in claims:
             self.references.update((f"claim:{claim['slug']}", *(f"source:{slug}" for slug in claim["rests_on"])))
         fallen = [claim for claim in claims if claim["verdict"] != Verdict.SUPPORTED]
-        shown = {"key": step.get("key") or "", "withheld": bool(fallen), "seconds": None, "picture": None, "claims": []}
-        if fallen:
+        withheld = bool(fallen) or len(claims) < len(chosen)  # a deleted claim carries nothing either
+        shown = {"key": step.get("key") or "", "withheld": withheld, "seconds": None, "picture": None, "claims": []}
+        if withheld:
             why = "".join(f"<p>它依据的主张：{escape(claim['text'])}</p>" for claim in fallen)
             return shown | {"name": WITHHELD, "html": f"<p>{WITHHELD_WHY}</p>{why}"}
         return shown | {
@@ -256,6 +261,8 @@ def source_shape(source: Source) -> dict:
     """A source as pages show it."""
     fields = ("slug", "authors", "publisher", "doi", "pmid", "isbn", "document_number", "url", "locator")
     return {field: getattr(source, field) for field in fields} | {
+        # a bundle's text is none that a form has looked at
+        "url": source.url if source.url.startswith(("https://", "http://")) else "",
         "title": source.name,
         "date": source.date_published,
         "kind_label": source.get_source_kind_display(),

@@ -14,7 +14,8 @@ from wagtail.admin.ui.components import Component
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.account import AvatarSettingsPanel
 from wagtail.admin.views.home import LockedPagesPanel, RecentEditsPanel
-from wagtail.models import Revision
+from wagtail.log_actions import LogFormatter
+from wagtail.models import ModelLogEntry, Revision
 from wagtail.permissions import policy_registry
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import IndexView, SnippetViewSet, SnippetViewSetGroup
@@ -22,11 +23,13 @@ from wagtail.snippets.views.snippets import IndexView, SnippetViewSet, SnippetVi
 from yidian.editorial.actions import entry_models, publishable_models
 from yidian.editorial.models import Correction, ErrorReport, Redirect, UnansweredQuery
 from yidian.publication.admin import DUE_SOON, ROWS_A_PAGE, ContentForm, ContentViewSet, heavy_fields
+from yidian.publication.models import REFUSED
 
 # What a panel of the home page shows at most.
 HOME_ROWS = 8
 # Drafts are looked for among this many of the newest revisions: nothing marks a draft by an index of its own.
 REVISIONS_LOOKED_AT = 200
+REFUSALS_LOOKED_AT = 20
 
 
 class CorrectionForm(ContentForm):
@@ -239,6 +242,44 @@ class Drafts(HomePanel):
         ]
 
 
+class Refused(HomePanel):
+    """One query and one for each refusal that may still stand."""
+
+    name, heading, order = "refused", "到时没有公开", 115
+    empty = "该公开的都公开了。"
+
+    def rows(self):
+        refused = ModelLogEntry.objects.filter(action=REFUSED).order_by("-timestamp").select_related("content_type")
+        shown: dict[tuple, dict] = {}
+        for entry in refused[:REFUSALS_LOOKED_AT]:
+            model = entry.content_type.model_class()
+            if model is None or (model, entry.object_id) in shown or not may(self.user, "change", model):
+                continue
+            # a newer version is an editor's answer to it
+            stands = model.objects.filter(
+                pk=entry.object_id, latest_revision=entry.revision_id, has_unpublished_changes=True
+            )
+            if content := stands.defer(*heavy_fields(model)).first():
+                shown[model, entry.object_id] = {
+                    "url": _edit_url(content),
+                    "title": content.title,
+                    "kind": content._meta.verbose_name,
+                    "late": True,
+                    "note": "".join(entry.data["faults"]),
+                }
+        return list(shown.values())[:HOME_ROWS]
+
+
+@hooks.register("register_log_actions")
+def say_refusals(actions):
+    @actions.register_action(REFUSED)
+    class RefusedFormatter(LogFormatter):
+        label = "没有公开"
+
+        def format_message(self, log_entry):
+            return "到了公开的时候，没有公开：" + "".join(log_entry.data["faults"])
+
+
 class OpenReports(HomePanel):
     """One query."""
 
@@ -281,7 +322,7 @@ class WriteLinks(Component):
 def show_what_waits(request, panels):
     of_pages = (RecentEditsPanel, LockedPagesPanel)
     panels[:] = [panel for panel in panels if not isinstance(panel, of_pages)]
-    panels += [WriteLinks(), *(panel(request.user) for panel in (ReviewsDue, Drafts, OpenReports))]
+    panels += [WriteLinks(), *(panel(request.user) for panel in (ReviewsDue, Refused, Drafts, OpenReports))]
 
 
 class ContentSearchArea(SearchArea):

@@ -22,6 +22,7 @@ class Condition(Entry):
 
     kind = "condition"
     section = "conditions"
+    listed_by = ("broader",)
 
     class Kind(models.TextChoices):
         DISEASE = "disease", "疾病"
@@ -42,9 +43,6 @@ class Condition(Entry):
     def save(self, *args, **kwargs):
         self.index_letter = index_letter(self.name)
         super().save(*args, **kwargs)
-
-    def condition_ids(self) -> list[int]:
-        return [self.broader_id] if self.broader_id else []
 
 
 class MedicalCode(models.Model):
@@ -74,6 +72,7 @@ class Article(Entry):
 
     kind = "article"
     section = "articles"
+    listed_by = ("about",)
 
     about = models.ForeignKey(
         Condition,
@@ -104,6 +103,8 @@ class ActionGuide(Entry):
 
     kind = "guide"
     section = "guides"
+    gated = True
+    listed_by = ("about",)
     citing_fields = ("do", "dont", "stop_conditions")
 
     about = models.ForeignKey(
@@ -151,6 +152,12 @@ class ActionGuide(Entry):
         if faults:
             raise ValidationError(faults)
 
+    def condition_ids(self) -> list[int]:
+        # the page of a condition also lists the guides about its narrower forms
+        about = super().condition_ids()
+        broader = Condition.objects.filter(narrower__in=about).values_list("pk", flat=True) if about else ()
+        return [*about, *broader]
+
     def steps(self) -> Iterable:
         """The values of the guide's steps in the order of reading."""
         return (step for phase in self.phases for step in phase.value["steps"])
@@ -164,6 +171,8 @@ class ActionGuide(Entry):
             for name, pk in chosen
             if (claim := claims.get(pk)) and claim.verdict != Verdict.SUPPORTED
         ]
+        deleted = dict.fromkeys(step["name"] for step in self.steps() if not all(step["claims"]))
+        faults += [f"步骤“{name}”依据的主张已经删除。请改掉这一步，或换一条有证据支持的主张。" for name in deleted]
         return {"phases": faults} if faults else {}
 
 

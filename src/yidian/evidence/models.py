@@ -49,6 +49,8 @@ class Source(Publishable):
         "self", models.SET_NULL, null=True, blank=True, related_name="supersedes", verbose_name="被取代于"
     )
 
+    claims_at_deletion: list[str] | None = None
+
     class Meta:
         verbose_name = verbose_name_plural = "出处"
         ordering = ["slug"]
@@ -61,8 +63,18 @@ class Source(Publishable):
                 {"no_identifier_reason": "请填 DOI、PMID、ISBN、文号或网址中的一项；都没有时，在这里写明原因。"}
             )
 
+    def references(self) -> list[str]:
+        # a claim's card says whether it has a source, on pages that do not cite the source themselves
+        return [*super().references(), *self.claim_keys()]
+
+    def claim_keys(self) -> list[str]:
+        """The claims that rest on it, or rested on it when it was deleted."""
+        if self.claims_at_deletion is not None:
+            return self.claims_at_deletion
+        return [f"claim:{slug}" for slug in self.claims.values_list("slug", flat=True)]
+
     def purge_keys(self) -> list[str]:
-        return [f"source:{self.slug}", *(f"claim:{slug}" for slug in self.claims.values_list("slug", flat=True))]
+        return [f"source:{self.slug}", *self.claim_keys()]
 
 
 class Verdict(models.TextChoices):
@@ -113,7 +125,7 @@ class Claim(Publishable):
         return verdict(self.direction, sourced=self.live and any(source.live for source in self.sources.all()))
 
     def purge_keys(self) -> list[str]:
-        return [f"claim:{self.slug}"]
+        return [f"claim:{self.slug}", "list:claims"]
 
 
 def verdict(direction: str, *, sourced: bool) -> Verdict:

@@ -102,7 +102,7 @@ def open_bundle(path: Path | str) -> Iterator[Files]:
             files = Files(_found_in_zip(archive), read)
             _check_header(files, path)
             yield files
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise BundleError(f"{path} 已损坏，打不开（{error}）。请重新打包。") from error
 
 

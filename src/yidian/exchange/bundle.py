@@ -16,8 +16,8 @@ from django.utils import timezone
 from wagtail.images import get_image_model
 
 from yidian.answers.models import Answer, Question
-from yidian.editorial.actions import after_change, entry_models, refresh
-from yidian.evidence.models import Appearance, Claim
+from yidian.editorial.actions import after_change, refresh
+from yidian.evidence.models import Claim
 from yidian.exchange.archive import BundleError, Files, open_bundle, write_bundle
 from yidian.exchange.claims import step_problems
 from yidian.exchange.documents import (
@@ -55,6 +55,7 @@ from yidian.exchange.rows import (
 )
 from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.models import Publishable, derived_identifier
+from yidian.publication.turns import take_turn
 
 # Rows read at once while exporting: some 20 MB of long articles; of fewer, their queries cost more than their text.
 CHUNK = 500
@@ -197,13 +198,16 @@ class _Import:
                 # a word that moves from one group to another is free as soon as the bundle says so
                 self.synonyms = owners_of(parsed.records) | owners_on_site({each.key for each in parsed.records})
             with transaction.atomic():
+                take_turn()
                 self.import_records(kind, parsed.records)
         for record, created in self.later:
             with transaction.atomic():
+                take_turn()
                 self.settle_later(kind, record, created)
         self.coming = set()
         for record in drafts:
             with transaction.atomic():
+                take_turn()
                 self.import_draft(kind, record)
                 self.keep()
 
@@ -626,8 +630,6 @@ class _Import:
                 transaction.on_commit(lambda: old[0].delete(old[1]), robust=True)
         else:
             row.save()
-        for page in _pages_with_picture(row.pk):
-            after_change(page)
 
     def settle_later(self, kind: Kind, record: Record, created: bool) -> None:
         """The second step: references to records of the same kind that came after this one."""
@@ -712,13 +714,6 @@ def _save_revision(row: Publishable, scheduled: bool):
 def _draft_key(key: str) -> str:
     """The key under which unpublished changes are remembered; no slug has a full stop."""
     return f"{key}.draft"
-
-
-def _pages_with_picture(pk: int) -> Iterable:
-    by_kind = {model.kind: model for model in entry_models()}
-    found = Appearance.objects.filter(reference=f"picture:{pk}").values_list("content_kind", "content_id")
-    for kind, content in list(found):
-        yield from by_kind[kind].objects.filter(pk=content)
 
 
 @contextmanager
@@ -870,6 +865,7 @@ def remove_brought(title: str, report: Callable[[str], None] = lambda line: None
         held = ImportedRecord.objects.filter(brought_by__title=title, kind=kind.name)
         for key in list(held.order_by("key").values_list("key", flat=True)):
             with transaction.atomic():
+                take_turn()
                 row = kind.model.objects.filter(**{kind.column: key}).first()
                 if row is not None and (why := _needed(kind, row)):
                     report(f"{row}：{why}，没有删除")

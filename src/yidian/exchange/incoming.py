@@ -20,7 +20,8 @@ MAX_LINE = 16 * 1024 * 1024
 # Enough of a file to meet its first Chinese character and to tell UTF-8 from GB18030.
 _PROBE = 64 * 1024
 
-_HEADING = re.compile(r"<h[1-6]\b[^<>]*>(.*?)</h[1-6]\s*>", re.IGNORECASE | re.DOTALL)
+# No heading inside another: of a thousand that never end each would be looked for to the end of the text.
+_HEADING = re.compile(r"<h[1-6]\b[^<>]*>((?:(?!<h[1-6]\b).)*?)</h[1-6]\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 
 

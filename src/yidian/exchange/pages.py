@@ -6,6 +6,7 @@ that the same file changes nothing a second time, and a newer one never overwrit
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from itertools import islice
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from yidian.exchange.rows import Keys, assign, assign_body, digest_of, values_of
 from yidian.people.models import Department
 from yidian.publication.models import NAMESPACE
 from yidian.publication.richtext import clean_html, clean_text
+from yidian.publication.turns import take_turn
 from yidian.zh.sentences import excerpt, plain
 
 # Half a second of writing.
@@ -58,6 +60,7 @@ def import_pages(
     stream = iter(records)
     while chunk := list(islice(stream, BATCH)):
         with transaction.atomic():
+            take_turn()
             for each in chunk:
                 if isinstance(each, Fault):
                     work.reject(each)
@@ -139,7 +142,7 @@ class _Work:
         if not row.pk:
             row.has_unpublished_changes = True
             row.slug = row.free_slug()
-            row.date_published = parse_date(page.date_published) if page.date_published else None
+            row.date_published = _day(page.date_published)
         assign_body(kind, row, values, self.keys)
         row.save()
         write_related(kind, row, values, self.keys, only=set(_OURS))
@@ -178,6 +181,8 @@ class _Work:
             return Fault(page.place, "", "文字编码有误：请把文件另存为 UTF-8 再来")
         if total > MAX_TEXT * 3 or len(page.sections) > MAX_SECTIONS:
             return Fault(page.place, "", f"太长：一页最多 {MAX_TEXT:,} 个字、{MAX_SECTIONS} 节，请分成几页")
+        if page.date_published and _day(page.date_published) is None:
+            return Fault(page.place, "date_published", f"没有 {page.date_published} 这一天：日期写成 2026-11-22 这样")
         modules = []
         for section in page.sections:
             if body := canonical_html(clean_html(section.html)):
@@ -225,6 +230,13 @@ def _texts(kind: Kind, values: dict, departments: Iterable[str]) -> dict[str, st
         body = "\n".join(plain(block["text"]) for block in module["body"] if "text" in block)
         texts[f"“{module['headline']}”"] = body
     return texts
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:  # well formed, but on no calendar
+        return None
 
 
 def _line(text: str) -> str:

@@ -21,8 +21,9 @@ import yidian
 from .store import Page, PageStore, code_fingerprint, make_page
 
 TAGS_HEADER = "x-page-tags"
-# A corrected page is never stale, an unchanged one is a 304.
+# A corrected page is never stale, an unchanged one is a 304. What says that it never changes keeps its own word.
 BROWSER_CACHING = "public, max-age=0, must-revalidate"
+IMMUTABLE = "immutable"
 KEY_BYTES = 512  # a longer address is nobody's page
 PAGE_NUMBER = re.compile(r"page=[1-9][0-9]{0,4}")
 # Added by WeChat, Weibo, QQ and others when a link is shared. They say where a reader came from, which is
@@ -64,7 +65,9 @@ class Ready(NamedTuple):
 
 def make_ready(page: Page) -> Ready:
     etag = f'W/"{page.etag}"'  # weak: the same page gzipped and not
-    own = [("ETag", etag), ("Cache-Control", BROWSER_CACHING), ("Vary", "Accept-Encoding")]
+    own = [("ETag", etag), ("Vary", "Accept-Encoding")]
+    if not any(name.lower() == "cache-control" for name, _value in page.headers):
+        own.append(("Cache-Control", BROWSER_CACHING))
     plain = [*page.headers, *own, ("Content-Length", str(page.length))]
     zipped = [*page.headers, *own, ("Content-Encoding", "gzip"), ("Content-Length", str(len(page.body)))]
     unchanged = [(name, value) for name, value in page.headers if not name.lower().startswith("content-t")]
@@ -205,7 +208,7 @@ class PageCache:
             if close is not None:
                 close()
         self.uncached.pop(key, None)
-        page = make_page(key, [(n, v) for n, v in headers if n.lower() not in NOT_KEPT], body)
+        page = make_page(key, [header for header in headers if _is_kept(*header)], body)
         ready = self.store.put(key, page, tags, fill) or make_ready(page)
         return self._answer(ready, asked, start_response)
 
@@ -256,6 +259,10 @@ def _storable(status: str, headers: list[tuple[str, str]], tags: list[str]) -> b
         if name == "cache-control" and ("no-store" in value or "private" in value):
             return False
     return True
+
+
+def _is_kept(name: str, value: str) -> bool:
+    return name.lower() not in NOT_KEPT or (name.lower() == "cache-control" and IMMUTABLE in value)
 
 
 def _known_query(query: str) -> str | None:

@@ -19,7 +19,7 @@ class Department(Publishable):
         ordering = ["slug"]
 
     def purge_keys(self) -> list[str]:
-        return [*super().purge_keys(), "home"]
+        return [*super().purge_keys(), "home", "list:doctors"]
 
 
 class Hospital(Publishable):

@@ -213,7 +213,7 @@ class ContentFilterSet(WagtailFilterSet):
             "live": queryset.filter(live=True),
             "draft": queryset.filter(live=False),
             "changed": queryset.filter(live=True, has_unpublished_changes=True),
-            "scheduled": queryset.filter(go_live_at__isnull=False, live=False),
+            "scheduled": queryset.filter(go_live_at__gt=timezone.now(), live=False),
         }[value]
 
 
@@ -228,7 +228,8 @@ def status(content) -> str:
     """How far content has come, from its own row: Wagtail's own word for it costs two queries a row."""
     if content.live:
         return "已公开，有改动未发布" if content.has_unpublished_changes else "已公开"
-    return "定时发布" if content.go_live_at and not content.expired else "未公开"
+    waits = content.go_live_at and content.go_live_at > timezone.now()
+    return "定时发布" if waits and not content.expired else "未公开"
 
 
 def status_column() -> StatusTagColumn:

@@ -15,8 +15,12 @@ _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def is_local_path(address: str) -> bool:
-    """Whether an address stays on this site: two slashes, or a slash and a backslash, lead to another host."""
-    return address.startswith("/") and not address.startswith(("//", "/\\"))
+    """Whether an address stays on this site: two slashes, or a slash and a backslash, lead to another host.
+
+    So do two slashes with a tab or a line end between them, which browsers leave out.
+    """
+    second = address[1:2]
+    return address.startswith("/") and second not in {"/", "\\"} and not second.isspace()
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:

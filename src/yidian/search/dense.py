@@ -83,7 +83,7 @@ def _onnx(folder: Path) -> Embedder:
         import onnxruntime
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise EmbedderUnavailable("没有安装 onnxruntime 和 tokenizers") from error
+        raise EmbedderUnavailable("没有安装 onnxruntime 和 tokenizers，请运行 pip install 'yidian[onnx]'") from error
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])

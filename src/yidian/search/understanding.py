@@ -54,8 +54,9 @@ class Understood:
 
     @property
     def probable(self) -> str:
-        """The query, spelt as it was surely meant."""
-        return next((rewrite.text for rewrite in self.rewrites if rewrite.weight >= SURE), self.query)
+        """The query, spelt as it was surely meant; letters that can be read say nothing else."""
+        sure = (rewrite.text for rewrite in self.rewrites if rewrite.why == "pinyin" or rewrite.weight >= SURE)
+        return next(sure, self.query)
 
 
 _SIGNS = re.compile(r"[^\w\s]+|_+")

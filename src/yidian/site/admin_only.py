@@ -1,9 +1,14 @@
 """Sessions, sign-in and form tokens for /admin/ alone: public pages set no cookie and read none."""
 
+from collections import Counter
+
 from django.contrib.auth import middleware as auth
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.messages import ERROR, add_message
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
+from django.db.models import ProtectedError
+from django.http import HttpResponseRedirect
 from django.middleware import csrf
 from django.utils.datastructures import MultiValueDictKeyError
 
@@ -56,8 +61,16 @@ class SessionMiddleware(_only_admin(sessions.SessionMiddleware)):
 
     def process_exception(self, request, exception):
         # Wagtail's forms read the fields that their own page always posts without asking whether they are there
-        if request.path_info.startswith(ADMIN_PREFIX) and isinstance(exception, MultiValueDictKeyError):
+        if not request.path_info.startswith(ADMIN_PREFIX):
+            return None
+        if isinstance(exception, MultiValueDictKeyError):
             return bad_request(request, exception)
+        if isinstance(exception, ProtectedError):
+            # Wagtail asks its index of references, which does not know of the answers: a million of them are imported
+            named = Counter(each._meta.verbose_name for each in exception.protected_objects)
+            held = "、".join(f"{count} 条{name}" for name, count in named.items())
+            add_message(request, ERROR, f"没有删除：还有{held}用到它。请先改掉它们，或者不删除，只撤下。")
+            return HttpResponseRedirect(request.get_full_path())
         return None
 
 

@@ -10,6 +10,7 @@ from django.views.static import serve as serve_media
 from wagtail.admin import urls as wagtailadmin_urls
 
 from yidian.web import urls as web_urls
+from yidian.web.faults import not_found
 
 handler400 = "yidian.web.faults.bad_request"
 handler403 = "yidian.web.faults.forbidden"
@@ -35,6 +36,8 @@ def media(request, path: str):
 urlpatterns = [
     # Wagtail's catalogue of its scripts' words, with the Chinese that it lacks
     path("admin/jsi18n/", JavaScriptCatalog.as_view(packages=["wagtail.admin", "yidian.editorial"])),
+    # Wagtail's documents would be public as soon as they are uploaded, by whoever may write drafts
+    re_path("^admin/documents/", lambda request: not_found(request)),
     path("admin/", include(wagtailadmin_urls)),
     path("", include("yidian.readership.urls")),
     re_path(r"^media/(?P<path>.+)$", media),

@@ -77,12 +77,16 @@ def read_only(view: Callable) -> Callable:
     @wraps(view)
     def guarded(request, *args, **kwargs):
         if request.method not in {"GET", "HEAD"}:
-            response = fault_page(request, 405)
-            response["Allow"] = "GET, HEAD"
-            return response
+            return not_allowed(request, "GET, HEAD")
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def not_allowed(request, allowed: str) -> HttpResponse:
+    response = fault_page(request, 405)
+    response["Allow"] = allowed
+    return response
 
 
 def _status_of(error: BaseException | None) -> int:
@@ -145,7 +149,7 @@ def from_elsewhere(request) -> bool:
 def refused(request) -> HttpResponse | None:
     """The page for what is no form of this site's; None for a POST that may be read."""
     if request.method != "POST":
-        return fault_page(request, 405)
+        return not_allowed(request, "GET, HEAD, POST")
     return fault_page(request, 403) if from_elsewhere(request) else None
 
 

@@ -1,5 +1,6 @@
 """Turning a template and its data into a public page: 简体 or 繁體, tagged for the page cache."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from urllib.parse import quote
@@ -13,6 +14,11 @@ from markupsafe import Markup
 from yidian.zh.hant import to_hant
 
 HANT_PREFIX = "/zh-hant"
+# A link to a page of this site; not to what exists once, or in 繁體 already.
+_LOCAL_LINK = re.compile(
+    r'href="/(?!(?:zh-hant|media|static|assets|feeds|sitemaps|debug|admin)/|guides/[a-z0-9-]+/plandefinition\.json'
+    r'|(?:sitemap\.xml|robots\.txt|favicon\.ico|healthz)")'
+)
 
 
 @cache
@@ -83,5 +89,5 @@ def localise(data, hant: bool):
     if isinstance(data, list):
         return [localise(item, hant) for item in data]
     if isinstance(data, str):
-        return data.replace('href="/', f'href="{HANT_PREFIX}/')
+        return _LOCAL_LINK.sub(f'href="{HANT_PREFIX}/', data) if 'href="/' in data else data
     return data

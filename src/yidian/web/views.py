@@ -24,7 +24,7 @@ from yidian.selftests.library import about as self_tests_about
 from yidian.selftests.library import self_tests as every_self_test
 from yidian.terms.models import BodyPart, Population
 from yidian.web import guides, jsonld, queries, red_flags, self_tests
-from yidian.web.faults import fault_page, from_elsewhere, read_only, refused
+from yidian.web.faults import fault_page, from_elsewhere, not_allowed, read_only, refused
 from yidian.web.pages import HANT_PREFIX, crumbs, localise, page_context, render
 from yidian.web.plan_definition import plan_definition
 
@@ -32,6 +32,8 @@ from yidian.web.plan_definition import plan_definition
 ALL_LETTERS_ON_ONE_PAGE = 300
 MAX_REPORT = 2_000
 MAX_QUOTE = 500
+# Nobody works off more than these, some 50 MB; a program that writes on would fill the disk.
+MOST_OPEN_REPORTS = 10_000
 NEWEST = ("-date_published", "-pk")
 
 
@@ -296,7 +298,8 @@ def doctor(request, slug: str, hant: bool = False):
     return render(
         "physician.html",
         page,
-        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "cards", "list:questions", "list:articles"],
+        [f"physician:{physician.pk}", f"doctor:{physician.slug}", "cards"]
+        + [f"list:{section}" for section in ("doctors", "questions", "articles", "conditions")],
         physician=shape,
         answers=question_cards(answered, queries.PAGE_SIZE, prefix),
         articles=queries.rows("articles", written, prefix),
@@ -583,7 +586,7 @@ def corrections(request, hant: bool = False):
 def report(request, hant: bool = False):
     """这里有错: a form that asks for no identity; what is typed goes to the editors' list and nowhere else."""
     if request.method not in {"GET", "HEAD", "POST"}:
-        return fault_page(request, 405)
+        return not_allowed(request, "GET, HEAD, POST")
     prefix = HANT_PREFIX if hant else ""
     given = request.POST if request.method == "POST" else request.GET
     about = clean_text(given.get("page", ""))[:200]
@@ -607,6 +610,9 @@ def report(request, hant: bool = False):
             context["errors"]["quote"] = _("原文摘一两句就够，最多 %(n)s 个字。") % {"n": MAX_QUOTE}
         if context["errors"]:
             status = 422
+        elif ErrorReport.objects.filter(handled=False)[:MOST_OPEN_REPORTS].count() == MOST_OPEN_REPORTS:
+            context["errors"]["text"] = _("等着处理的太多，现在收不下。请过几天再来。")
+            status = 503
         else:
             ErrorReport.objects.create(page=about or "/", quote=quote, text=text)
             context["done"] = True

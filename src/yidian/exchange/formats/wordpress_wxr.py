@@ -12,7 +12,7 @@ ORIGIN = LICENCE = ""
 PAGES = True
 
 _SHORTCODE = re.compile(r"\[/?[a-z][a-z0-9_-]*(?:\s[^\[\]]*)?/?\]")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)  # one that never ends goes to the end, as in browsers
 _BLOCK = re.compile(r"</?(?:p|div|ul|ol|h[1-6]|table|blockquote|figure|pre)\b", re.IGNORECASE)
 _ASPECTS = (
     ("症状", "symptoms"),

@@ -2,8 +2,10 @@
 // was answered lives in the page, and in this tab's memory only while the reader carries it to the next page.
 (function () {
   "use strict";
-  const words = document.getElementById("guide-words")?.dataset;
-  if (!words) return;
+  const kept = document.getElementById("guide-words")?.dataset;
+  if (!kept) return;
+  // data-say-…: what scripts say, in 繁體 on pages in 繁體
+  const words = Object.fromEntries(Object.entries(kept).map(([name, text]) => [name[3].toLowerCase() + name.slice(4), text]));
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const slug = location.pathname.match(/\/guides\/([^/]+)\//)?.[1];

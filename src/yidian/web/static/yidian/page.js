@@ -98,7 +98,7 @@
       close();
       list.hidden = found.length === 0;
       input.setAttribute("aria-expanded", String(found.length > 0));
-      status.textContent = fill(form.dataset.count, { n: found.length });
+      status.textContent = fill(form.dataset.sayCount, { n: found.length });
     };
 
     const ask = async () => {
@@ -154,7 +154,7 @@
         if (isMine) shown += 1;
       }
       status.textContent =
-        mine.size > 0 ? fill(filter.dataset.shown, { n: shown, m: blocks.length - shown }) : filter.dataset.all;
+        mine.size > 0 ? fill(filter.dataset.sayShown, { n: shown, m: blocks.length - shown }) : filter.dataset.sayAll;
     });
   }
 
@@ -181,7 +181,7 @@
     name.textContent = definition.previousElementSibling.textContent + "：";
     const close = document.createElement("button");
     close.type = "button";
-    close.textContent = glossary.dataset.close;
+    close.textContent = glossary.dataset.sayClose;
     close.addEventListener("click", () => closeNote(true));
     element.append(name, definition.textContent.trim(), close);
     const block = term.closest("p, li, dd, td, h3") || term.parentElement;
@@ -267,10 +267,10 @@
         await navigator.share({ title: document.title, url });
       } else {
         await navigator.clipboard.writeText(url);
-        say(button.dataset.done);
+        say(button.dataset.sayDone);
       }
     } catch (error) {
-      if (error.name !== "AbortError") say(button.dataset.failed);
+      if (error.name !== "AbortError") say(button.dataset.sayFailed);
     }
   });
 
@@ -310,7 +310,7 @@
 
     const show = (state) => {
       listen.dataset.state = state;
-      listen.textContent = { idle: listen.dataset.play, playing: listen.dataset.pause, paused: listen.dataset.resume }[state];
+      listen.textContent = { idle: listen.dataset.sayPlay, playing: listen.dataset.sayPause, paused: listen.dataset.sayResume }[state];
       stop.hidden = state === "idle";
     };
 
@@ -411,7 +411,7 @@
       const { count } = await answer.json();
       if (!(count > 0)) return; // not yet written down: the reader is here
       for (const place of all("[data-views]")) {
-        place.textContent = fill(place.dataset.label, { n: count.toLocaleString("zh-CN") });
+        place.textContent = fill(place.dataset.sayLabel, { n: count.toLocaleString("zh-CN") });
         place.hidden = false;
       }
     } catch {
