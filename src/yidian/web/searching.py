@@ -36,6 +36,7 @@ LONG = 60
 # Terms offered beside what was asked, and how sure each must be: 0.35 is half of a description's characters.
 OFFERED = 3
 OFFERED_FROM = 0.35
+PARTS_AND_PEOPLE = ("body_part", "population")
 # A term is put before the names that begin as typed only when it was named in other words.
 SUGGESTED_FROM = 0.5
 # Typing one character says nothing yet.
@@ -117,13 +118,16 @@ def _offered(q: str, answered: Answered) -> list[str]:
     mentions = answered.understood.mentions if answered.understood else ()
     # what stands inside a longer term, or in the corrected text that is offered already, says nothing new
     known = {mention.name for mention in mentions if mention.how in ("inside", "typo", "pinyin")}
-    return _in_other_words(q, [each for each in answered.terms if each.name not in known])
+    complaint = any(each.named and each.category not in PARTS_AND_PEOPLE for each in answered.terms)
+    # who named a complaint did not look for another that only sounds like it
+    terms = [each for each in answered.terms if each.name not in known and (each.named or not complaint)]
+    return _in_other_words(q, terms)
 
 
 def _in_other_words(q: str, terms: Sequence[Meant]) -> list[str]:
     if len(q) > LONG:
         return []
-    sure = [each for each in terms if each.sure >= OFFERED_FROM and each.category not in ("body_part", "population")]
+    sure = [each for each in terms if each.sure >= OFFERED_FROM and each.category not in PARTS_AND_PEOPLE]
     form = match_form(q)
     return [each.name for each in sure if match_form(each.name) not in form][:OFFERED]
 
