@@ -84,8 +84,8 @@ def body_part(slug="xiaotui", name="小腿", **more):
     return publish(BodyPart(slug=slug, name=name, **{"region": "leg"} | more))
 
 
-def population(slug="yunfu", name="孕妇"):
-    return publish(Population(slug=slug, name=name))
+def population(slug="yunfu", name="孕妇", **more):
+    return publish(Population(slug=slug, name=name, **more))
 
 
 def term(slug="feichangji", name="腓肠肌", definition="小腿后面那块大肌肉。"):

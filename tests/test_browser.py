@@ -1017,8 +1017,11 @@ def test_the_number_shown_is_the_number_in_the_database(visit, site):
             page.goto(path)
     count = settled(site, path)
     assert count == 3
-    robot = visit(path, user_agent="Mozilla/5.0 (compatible; Examplebot/1.0)")
+    robot = visit(path, viewport=PHONE, user_agent="Mozilla/5.0 (compatible; Examplebot/1.0)")
+    assert not robot.locator("[data-views]").is_visible()
+    height = robot.evaluate("document.querySelector('.byline').offsetHeight")
     robot.wait_for_selector("[data-views]:not([hidden])")
+    assert robot.evaluate("document.querySelector('.byline').offsetHeight") == height, "nothing moves when it comes"
     shown = robot.locator("[data-views]").first.inner_text()
     assert re.findall(r"\d+", shown) == [str(count)], shown
     assert settled(site, path) == count, "a robot reads the number and adds nothing to it"

@@ -86,6 +86,24 @@ def test_yes_unsure_and_no_answer_remove_a_step_everywhere_on_the_page(client, g
     assert len(re.findall(r' id="([^"]*)"', html)) == len(set(re.findall(r' id="([^"]*)"', html)))
 
 
+def test_a_lead_that_names_the_crisis_line_has_its_button_and_no_search_words_above_it(client, guide):
+    shown = "也叫"
+    assert "tel:12356" not in client.get(ADDRESS).content.decode().partition("</main>")[0]
+    words = {"alternate_names": "想死怎么办\n不想活了", "description": "现在就打 12356，找人陪着。"}
+    content.guide("huo-xiaqu", "先活过今晚", **words)
+    page = client.get("/guides/huo-xiaqu/").content.decode().partition("</main>")[0]
+    assert 'href="tel:12356"' in page and shown not in page and "想死怎么办" not in page
+    held = [content.contraindication("yao", removes=["deng"])]
+    first = content.phase({"key": "deng", "name": "等一等", "text": "<p>等。</p>"})
+    content.guide("deng-yi-deng", "等一等", **words, contraindications=held, phases=[first])
+    fitted = client.post("/guides/deng-yi-deng/", {"c.yao": "yes"}).content.decode().partition("</main>")[0]
+    assert "现在就打" not in fitted.partition("<main")[2] and 'href="tel:12356"' in fitted
+    content.population(slug="yunfu", name="孕妇", alternate_names="大肚子\n怀了孕")
+    assert shown not in client.get("/populations/yunfu/").content.decode().partition("</main>")[0]
+    content.condition(alternate_names="腿抽筋\n转筋")
+    assert f"{shown} 腿抽筋、转筋" in client.get("/conditions/xiaotui-choujin/").content.decode()
+
+
 def test_the_call_comes_first_and_many_reasons_are_said_once(client):
     content.source("src-one")
     held = [

@@ -65,6 +65,7 @@ def test_what_was_meant_is_said_and_what_was_asked_stays(client, site):
     assert "也按这样找了：" in page
     assert re.search(r'<a href="/search\?q=[^"]*">小腿抽筋</a>', page)
     assert 'value="小腿抽经"' in page
+    assert "您是不是要找：" not in page, "the corrected text says it"
     assert "也按这样找了：" not in client.get("/search?q=小腿抽筋").content.decode()
 
 

@@ -156,7 +156,7 @@ def test_typed_letters_are_read_as_chinese(query, rewritten):
 
 
 @pytest.mark.parametrize(
-    "query", ["COPD", "CT", "muscle cramp", "what is this", "can i eat", "http://", "x", "12", "qqq"]
+    "query", ["COPD", "CT", "muscle cramp", "what is this", "can i eat", "http://", "x", "12", "qqq", "zzzz"]
 )
 def test_other_letters_are_not(query):
     assert understand(query, lexicon(), speller()).rewrites == []

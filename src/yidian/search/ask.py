@@ -74,11 +74,15 @@ class Result:
 
 
 class Meant(NamedTuple):
-    """A term that a query means, by its standard name, and how sure that is, from 0 to 1."""
+    """A term that a query means, by its standard name, and how sure that is, from 0 to 1.
+
+    `named` says that the query names it, in whatever words, or a kind of it; otherwise its wording resembles the term.
+    """
 
     name: str
     category: str
     sure: float
+    named: bool
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,14 @@ def _meant(understood: Understood | None, engine: Engine | None) -> tuple[Meant,
     if understood is None or engine is None:
         return ()
     terms = engine.lexicon.terms
+    named = {mention.slug for mention in understood.mentions}
+    named |= {terms[slug].broader for slug in named}
     found = linked(understood, engine.lexicon)
-    return tuple(Meant(terms[slug].name, terms[slug].category, sure) for slug, sure in found if sure >= WORTH_GUESSING)
+    return tuple(
+        Meant(terms[slug].name, terms[slug].category, sure, slug in named)
+        for slug, sure in found
+        if sure >= WORTH_GUESSING
+    )
 
 
 def _full_text(query: str, groups: list[list[str]]) -> tuple[Engine | None, Understood | None, list[Found]]:

@@ -137,6 +137,8 @@ class Speller:
     def typed(self, words: list[str], before: str = "", after: str = "") -> list[Reading]:
         """The Chinese that Latin words may spell, beside Han runs `before` and `after`; best first."""
         letters = "".join(words)
+        if len(set(letters)) == 1:  # a key held down
+            return []
         named = self.names.typed(before + letters + after, self.bigrams)
         found = [Reading(name[len(before) : len(name) - len(after)], sure) for name, sure in named]
         if before or after:

@@ -36,6 +36,7 @@ LONG = 60
 # Terms offered beside what was asked, and how sure each must be: 0.35 is half of a description's characters.
 OFFERED = 3
 OFFERED_FROM = 0.35
+PARTS_AND_PEOPLE = ("body_part", "population")
 # A term is put before the names that begin as typed only when it was named in other words.
 SUGGESTED_FROM = 0.5
 # Typing one character says nothing yet.
@@ -97,7 +98,7 @@ def search(request, hant: bool = False):
         groups=_groups(answered, prefix, section, address),
         choices=_choices(answered, chosen, address),
         meant=[{"text": text, "url": address(q=text, page="")} for text in _meant(q, answered)],
-        offered=[{"text": name, "url": address(q=name, page="")} for name in _offered(q, answered.terms)],
+        offered=[{"text": name, "url": address(q=name, page="")} for name in _offered(q, answered)],
         section=section,
         all_url=address(kind="", page=""),
         pagination=_pagination(answered, number, size, address) if section else None,
@@ -112,11 +113,21 @@ def _meant(q: str, answered: Answered) -> list[str]:
     return [text for text in sure if text != q][:2]
 
 
-def _offered(q: str, terms: Sequence[Meant]) -> list[str]:
-    """The standard terms that the reader may be looking for, in words that the query does not have."""
+def _offered(q: str, answered: Answered) -> list[str]:
+    """The standard terms that the reader may be looking for, in other words than those searched for."""
+    mentions = answered.understood.mentions if answered.understood else ()
+    # what stands inside a longer term, or in the corrected text that is offered already, says nothing new
+    known = {mention.name for mention in mentions if mention.how in ("inside", "typo", "pinyin")}
+    complaint = any(each.named and each.category not in PARTS_AND_PEOPLE for each in answered.terms)
+    # who named a complaint did not look for another that only sounds like it
+    terms = [each for each in answered.terms if each.name not in known and (each.named or not complaint)]
+    return _in_other_words(q, terms)
+
+
+def _in_other_words(q: str, terms: Sequence[Meant]) -> list[str]:
     if len(q) > LONG:
         return []
-    sure = [each for each in terms if each.sure >= OFFERED_FROM and each.category not in ("body_part", "population")]
+    sure = [each for each in terms if each.sure >= OFFERED_FROM and each.category not in PARTS_AND_PEOPLE]
     form = match_form(q)
     return [each.name for each in sure if match_form(each.name) not in form][:OFFERED]
 
@@ -228,5 +239,5 @@ def _suggested_terms(q: str, prefix: str) -> list[dict]:
     sure = [each for each in terms_of(q) if each.sure >= SUGGESTED_FROM]
     return [
         {"name": name, "also": "", "url": f"{prefix}/search?{urlencode({'q': name})}", "kind": _("标准叫法")}
-        for name in _offered(q, sure)[:1]
+        for name in _in_other_words(q, sure)[:1]
     ]

@@ -409,7 +409,7 @@
       const answer = await fetch("/beacon/views?page=" + encodeURIComponent(location.pathname), { credentials: "omit" });
       if (!answer.ok) return;
       const { count } = await answer.json();
-      if (!Number.isFinite(count)) return;
+      if (!(count > 0)) return; // not yet written down: the reader is here
       for (const place of all("[data-views]")) {
         place.textContent = fill(place.dataset.sayLabel, { n: count.toLocaleString("zh-CN") });
         place.hidden = false;
