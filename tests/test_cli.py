@@ -197,7 +197,7 @@ def test_check_looks_at_the_installation():
     listed = yidian("check", "--sources").stdout
     assert "出处 general-anatomy: " in listed
     assert re.search(r"共 \d+ 条", listed)
-    assert "红旗的来源 nhs-stroke: Stroke" in listed and "自测的来源 gds-15/sheikh-1986: " in listed
+    assert "红旗的来源 nice-ng128: Stroke" in listed and "自测的来源 gds-15/sheikh-1986: " in listed
     assert "红旗的来源 nhs-tetanus" not in listed and "自测的来源 phq-9/phq-screeners" not in listed, "these were read"
 
 
