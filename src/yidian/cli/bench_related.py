@@ -55,13 +55,14 @@ def run_step(step: str, size: int) -> None:
 
 def _fill(size: int) -> dict:
     from django.conf import settings
-    from django.db.models import F, OuterRef, Subquery
+    from django.db.models import F, OuterRef, Subquery, Value
+    from django.db.models.functions import Concat
     from django.utils import timezone
 
     from yidian.answers.models import Answer, Question
     from yidian.cli.start import prepare_database
     from yidian.editorial.actions import publish_now
-    from yidian.editorial.rendering import render
+    from yidian.editorial.rendering import marked, render
     from yidian.encyclopedia.models import Article, Condition
     from yidian.exchange.foreign import import_foreign
     from yidian.search.library import library
@@ -87,6 +88,7 @@ def _fill(size: int) -> dict:
     Question.objects.update(
         live=True,
         rendered=form,
+        searched=Concat(Value(f"{marked(form)}\n"), "description", Value("\n"), "detail"),
         date_published=timezone.localdate(),
         lead_answer=Subquery(lead),
         last_published_at=None,
