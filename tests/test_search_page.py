@@ -98,6 +98,20 @@ def test_a_result_shows_the_sentence_that_answers_its_date_and_its_review_state(
     assert "等待医师审核" in plain
 
 
+def test_what_was_asked_for_by_name_and_every_guide_show_their_lead(client, site):
+    step = content.phase({"name": "把他挪到树荫下", "text": "<p>晒晕的人手脚会发麻。</p>"})
+    content.guide("shaiyun", "晒晕了：现在怎么做", description="先挪到凉处，再浇凉水。", phases=[step])
+    told = [content.module(content.text("<p>晒晕症不传染。</p>"))]
+    content.condition("shaiyun-bing", "晒晕症", description="晒久了头晕。", modules=told)
+    library().build()
+    for q in ("晒晕了", "晒晕手脚发麻"):
+        page = client.get("/search", {"q": q}).content.decode()
+        assert "先挪到凉处，再浇凉水。" in re.sub("</?mark>", "", page), q
+        assert "手脚会发麻" not in re.sub("</?mark>", "", page), "a step without what comes before it"
+    assert "晒久了头晕。" in re.sub("</?mark>", "", client.get("/search?q=晒晕症").content.decode())
+    assert "晒晕症不传染。" in re.sub("</?mark>", "", client.get("/search?q=晒晕症传染").content.decode())
+
+
 def test_groups_are_short_and_lead_to_the_rest(client, site):
     page = client.get("/search?q=半夜腿抽筋怎么办").content.decode()
     assert page.count("半夜腿抽筋怎么办") >= 4

@@ -24,6 +24,9 @@ FILED_UNDER = {"body_part": "body_parts", "department": "departments", "populati
 NAMED = ("body_part", "population", "condition")
 TERM_KINDS = ("synonym_group", *NAMED)
 
+# A sentence from the middle of these says what to do without what comes first: their lead is shown, whatever was asked.
+SHOWN_BY_LEAD = ("guide",)
+
 # What stands beside a question rather than answers it is shown below what does, unless it was asked for by name.
 WEIGHTS = {
     "condition": 1.05,
@@ -143,6 +146,8 @@ def _entries(model: type[Entry], numbers: list[int], *, filed: bool) -> list[Doc
                 (name, *names),
                 text,
                 tuple(tags[pk]),
+                # what a question begins with is what was asked
+                "" if model.kind == "question" else text.partition("\n")[0],
                 url=f"/{model.section}/{slug}/",
                 conditions=(subject[0],) if subject and subject[1] else (),
                 body_parts=tuple(body_parts[pk]),

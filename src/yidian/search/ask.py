@@ -28,10 +28,11 @@ from yidian.search.find import (
 )
 from yidian.search.library import NotReady, library
 from yidian.search.linking import linked
-from yidian.search.snippets import best_sentence, covered
+from yidian.search.snippets import SNIPPET_LENGTH, best_sentence, covered
 from yidian.search.understanding import Understood
 from yidian.zh.grams import grams, runs
 from yidian.zh.normalise import normalise
+from yidian.zh.sentences import excerpt
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ ANSWERED = 0.5
 # Of an account of several sentences no page holds as much.
 ANSWERED_ACCOUNT = 0.2
 SHORT = 30
+# A name that holds this share of what a query says is what was asked for.
+ASKED_BY_NAME = 0.8
 LOOKED_AT = 3
 # What resembles the query less than this is no guess: a question about anything but health resembles some term so
 # much, and at most one right term in a hundred resembles its wording less.
@@ -134,7 +137,7 @@ def ask(
     documents = _documents(shown, filed)
     weights = _said(query, understood, engine)
     items = [
-        Result(document, each.score, best_sentence(document.body, weights))
+        Result(document, each.score, _snippet(document, weights))
         for each in shown
         if (document := documents.get(each.key))
     ]
@@ -202,6 +205,15 @@ def _names(
 def _words(text: str) -> set[str]:
     """The words of a text that are not Chinese."""
     return {run for run, is_han in runs(normalise(text)) if not is_han}
+
+
+def _snippet(document: Document, weights: Mapping[str, float]) -> str:
+    """What a result says: the lead of what was asked for by name, otherwise the sentence that answers best."""
+    always = import_module(settings.YIDIAN_SEARCHED).SHOWN_BY_LEAD
+    named = covered(" ".join(document.head), weights) >= ASKED_BY_NAME * sum(weights.values())
+    if document.lead and (named or document.kind in always):
+        return excerpt(document.lead, SNIPPET_LENGTH)
+    return best_sentence(document.body, weights)
 
 
 def _places(shown: list[Found]) -> Iterator[int]:

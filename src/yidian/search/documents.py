@@ -8,8 +8,8 @@ class Document:
     """One public thing as it is searched.
 
     `head` holds what names it: its title first, then its alternative names; `body` the rest as plain text. `tags`
-    are what results can be filtered by: "department:<slug>", "body_part:<slug>", "population:<slug>". `url`,
-    `conditions` and `body_parts` (names) are for those who show it.
+    are what results can be filtered by: "department:<slug>", "body_part:<slug>", "population:<slug>". `lead` is the
+    part of the text that answers its name. `url`, `conditions` and `body_parts` (names) are for those who show it.
     """
 
     kind: str
@@ -17,6 +17,7 @@ class Document:
     head: tuple[str, ...]
     body: str = ""
     tags: tuple[str, ...] = ()
+    lead: str = ""
     url: str = ""
     conditions: tuple[str, ...] = ()
     body_parts: tuple[str, ...] = ()

@@ -12,9 +12,10 @@ MAX_SENTENCES = 120
 SNIPPET_LENGTH = 90
 # A sentence in front is preferred to an equally good one far behind: editors put the answer first.
 _POSITION = 0.01
-# A headline or a question repeats what was asked; the reader looks for what is said about it.
+# A headline or a question repeats what was asked, and “更多看……” sends elsewhere; the reader looks for what is said.
 _STATED = ("。", "！", "；", "”", "」", ")", "）")
-_NOT_STATED = 0.5
+_ELSEWHERE = ("更多", "更全", "参见", "另见", "详见", "见", "一步一步怎么做")
+_NOT_STATED = 0.15
 
 
 def best_sentence(text: str, weights: Mapping[str, float], limit: int = SNIPPET_LENGTH) -> str:
@@ -30,7 +31,8 @@ def best_sentence(text: str, weights: Mapping[str, float], limit: int = SNIPPET_
         held = covered(sentence, there)
         # the square root keeps a long sentence from winning by its length alone, and a headline by its shortness
         score = held / (20 + len(sentence)) ** 0.5
-        score *= (1.0 if sentence.endswith(_STATED) else _NOT_STATED) - _POSITION * min(at, 20)
+        stated = sentence.endswith(_STATED) and not sentence.startswith(_ELSEWHERE)
+        score *= (1.0 if stated else _NOT_STATED) - _POSITION * min(at, 20)
         if held and score > best_score:
             best, best_score = sentence, score
     return _window(best, weights, limit)

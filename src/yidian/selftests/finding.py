@@ -34,7 +34,7 @@ def _names(test: SelfTest) -> list[str]:
 
 def _document(test: SelfTest) -> Document:
     body = [test.description, "、".join(test.sidecar["keywords"]), test.sidecar["audience"], "自测、量表、打分、测一测"]
-    return Document(KIND, test.slug, (test.title, *_names(test)), "\n".join(body), url=test.url)
+    return Document(KIND, test.slug, (test.title, *_names(test)), "\n".join(body), lead=body[0], url=test.url)
 
 
 @transaction.atomic

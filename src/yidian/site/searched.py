@@ -8,6 +8,7 @@ from yidian.selftests import finding
 
 TERM_KINDS = searchable.TERM_KINDS
 WEIGHTS = searchable.WEIGHTS | {finding.KIND: finding.WEIGHT}
+SHOWN_BY_LEAD = (*searchable.SHOWN_BY_LEAD, finding.KIND)
 terms, pairs = searchable.terms, searchable.pairs
 
 

@@ -164,8 +164,6 @@ def _groups(answered: Answered, prefix: str, section: str, address) -> list[dict
 def _shown(item: Result, details: dict, words: tuple[str, ...], prefix: str) -> dict:
     document = item.document
     snippet = item.snippet or queries.shortened(document.body)
-    if document.kind == SELF_TEST:  # its other lines are words to find it by
-        snippet = document.body.partition("\n")[0]
     return {
         "name": queries.highlight(document.title, marks(document.title, words)),
         "url": prefix + document.url,
