@@ -46,7 +46,7 @@ class Phase(models.TextChoices):
     NOW = "now", "现在做"
     TODAY = "today", "今天做"
     TWO_WEEKS = "two_weeks", "两周内"
-    ESCALATE = "escalate", "什么时候要升级"
+    ESCALATE = "escalate", "什么时候要求助"
 
 
 def items_of(raw: list | None) -> list:

@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                                         ("now", "现在做"),
                                         ("today", "今天做"),
                                         ("two_weeks", "两周内"),
-                                        ("escalate", "什么时候要升级"),
+                                        ("escalate", "什么时候要求助"),
                                     ],
                                     "label": "阶段",
                                 },
