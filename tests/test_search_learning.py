@@ -2,15 +2,15 @@
 
 import json
 import random
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import serving
 
 from yidian.cli.search_evaluate import evaluate
 from yidian.search import ranking
@@ -241,14 +241,9 @@ class FixedAnswer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    made = ThreadingHTTPServer(("127.0.0.1", 0), FixedAnswer)
     FixedAnswer.asked = []
-    thread = threading.Thread(target=made.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{made.server_port}/v1/embeddings"
-    made.shutdown()
-    made.server_close()
-    thread.join()
+    with serving(FixedAnswer) as address:
+        yield f"{address}/v1/embeddings"
 
 
 def test_a_server_gives_vectors_in_the_order_asked(server):

@@ -11,12 +11,13 @@ import sys
 import textwrap
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import content
 import numpy as np
 import pytest
 from django.db import connection, transaction
+from loopback import serving
 
 from yidian.answers.models import Question
 from yidian.cli.serve import warm_search
@@ -321,13 +322,8 @@ class Numbering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def numbering():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Numbering)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/embeddings"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Numbering) as address:
+        yield f"{address}/v1/embeddings"
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="starts a site of its own, on SQLite")

@@ -5,11 +5,11 @@ import http.server
 import json
 import random
 import shutil
-import threading
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from loopback import serving
 
 from yidian.questionnaire.change import smallest_change
 from yidian.questionnaire.fhirpath import with_scores
@@ -162,16 +162,13 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 def lhc(browser):
     if not LFORMS.is_dir():
         pytest.skip("没有 LHC-Forms，总分没有和它比对：make .cache/lforms（要 npm）")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(LFORMS)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    page = browser.new_page()
-    page.route("**/form.html", lambda route: route.fulfill(body=LHC_PAGE, content_type="text/html"))
-    page.goto(f"http://127.0.0.1:{server.server_port}/form.html")
-    page.wait_for_function("!!(window.LForms && LForms.FHIR && LForms.Util.addFormToPage)")
-    yield page
-    page.close()
-    server.shutdown()
-    server.server_close()
+    with serving(functools.partial(Quiet, directory=str(LFORMS))) as address:
+        page = browser.new_page()
+        page.route("**/form.html", lambda route: route.fulfill(body=LHC_PAGE, content_type="text/html"))
+        page.goto(f"{address}/form.html")
+        page.wait_for_function("!!(window.LForms && LForms.FHIR && LForms.Util.addFormToPage)")
+        yield page
+        page.close()
 
 
 def exported(test) -> dict:

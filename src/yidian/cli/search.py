@@ -59,16 +59,10 @@ def query(text: str | None, limit: int, as_json: bool, as_lines: bool) -> None:
 def train() -> None:
     """从网站自己的问题和回答里学习排序；几分钟，学到的马上用上。不比原来好，就保持原样。"""
     prepare()
-    from importlib import import_module
-
-    from django.conf import settings
-
     from yidian.search import learning
-    from yidian.search.library import library
+    from yidian.search.library import library, source
 
-    model = learning.train(
-        import_module(settings.YIDIAN_SEARCHED).pairs(), progress=lambda what: click.echo(what, err=True)
-    )
+    model = learning.train(source().pairs(), progress=lambda what: click.echo(what, err=True))
     report = json.loads(model.report)
     library().folder.mkdir(parents=True, exist_ok=True)
     model.save(library().model_path)

@@ -13,7 +13,7 @@ from yidian.editorial.searchable import searched
 from yidian.evidence.models import Appearance
 from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
-from yidian.publication.turns import take_turn
+from yidian.publication.turns import turn
 from yidian.search.actions import index_later, index_names, remove_names
 from yidian.terms.models import SynonymGroup
 
@@ -41,8 +41,7 @@ def after_change(content: Publishable) -> None:
     Its public form and appearances, the names that find it, the public forms of pages that show it, the cached
     pages, which are purged at commit, and the full-text index, which looks at all of them again within a second.
     """
-    with transaction.atomic():
-        take_turn()
+    with turn():
         purge: set[str] = set()
         for changed in (content, *_pages_showing(content)):
             refresh(changed)
@@ -62,13 +61,9 @@ def may_change_picture(user, pk: int) -> bool:
 
 def after_picture_change(pk: int) -> None:
     """Bring the pages that show a picture into line: its file, its alt text or its absence is part of their form."""
-    by_kind = {model.kind: model for model in entry_models()}
-    with transaction.atomic():
-        take_turn()
-        shown_in = Appearance.objects.filter(reference=f"picture:{pk}").values_list("content_kind", "content_id")
-        for kind, content in list(shown_in):
-            for page in by_kind[kind].objects.filter(pk=content):
-                after_change(page)
+    with turn():
+        for page in _pages_referring([f"picture:{pk}"]):
+            after_change(page)
 
 
 def refresh(content: Publishable, words: dict | None = None) -> None:
@@ -119,8 +114,12 @@ def _pages_showing(content: Publishable) -> Iterable[Entry]:
         return
     if isinstance(content, Entry):
         return
+    yield from _pages_referring(content.references())
+
+
+def _pages_referring(references: list[str]) -> Iterable[Entry]:
     by_kind = {model.kind: model for model in entry_models()}
-    shown_in = Appearance.objects.filter(reference__in=content.references())
+    shown_in = Appearance.objects.filter(reference__in=references)
     for kind, pk in shown_in.values_list("content_kind", "content_id").distinct():
         yield from by_kind[kind].objects.filter(pk=pk)
 
@@ -134,8 +133,7 @@ def rebuild(progress=lambda pages, length: pages) -> int:
     for model in publishable_models():
         every = model.objects.all()
         for content in progress(every.iterator(chunk_size=500), every.count()):
-            with transaction.atomic():
-                take_turn()
+            with turn():
                 refresh(content, words)
             count += 1
     clear_cache()

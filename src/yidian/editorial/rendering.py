@@ -33,16 +33,12 @@ _TAG_OR_TEXT = re.compile(r"(<[^>]*>)")
 
 def belongs(rendered: dict | None, last_published_at: datetime | None) -> bool:
     """Whether a stored public form belongs to this code and to the publication of that moment."""
-    return (
-        bool(rendered)
-        and rendered.get("version") == RENDER_VERSION
-        and rendered.get("of") == _moment(last_published_at)
-    )
+    return bool(rendered) and is_marked(marked(rendered), last_published_at)
 
 
 def marked(rendered: dict) -> str:
     """What a text made of a public form carries, so that `is_marked` says whether it belongs to a publication."""
-    return f"{rendered['version']} {rendered['of']}"
+    return f"{rendered.get('version')} {rendered.get('of')}"
 
 
 def is_marked(mark: str, last_published_at: datetime | None) -> bool:

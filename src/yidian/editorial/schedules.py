@@ -10,7 +10,7 @@ from wagtail.models import Revision
 from yidian.editorial.actions import entry_models, publishable_models
 from yidian.pagecache.actions import clear_cache, purge_on_commit
 from yidian.publication.models import Publishable
-from yidian.publication.turns import take_turn
+from yidian.publication.turns import turn
 
 # Pages that are named one by one when a day turns; more, of one import, and the whole cache is dropped.
 MOST_NAMED = 1_000
@@ -40,8 +40,7 @@ def keep_schedules() -> None:
 
 def _alone(failed: list[Exception], work: Callable[[], None]) -> None:
     try:
-        with transaction.atomic():
-            take_turn()
+        with turn():
             work()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others keep their hour
         failed.append(error)

@@ -3,15 +3,14 @@
 import datetime
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from yidian.editorial.models import UnansweredQuery
+from yidian.publication.sqlite import sqlite_setting
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +22,8 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 # What a machine could fill the table with; the rarest and oldest make room.
 MOST = 5_000
 DAYS_KEPT = 180
-# What a reader's search waits at most to be noted; a note costs 1 ms.
+# What a reader's search waits at most to be noted; a note costs 1 ms. SQLite would wait 20 seconds for another writer,
+# and an import holds the lock for seconds at a time.
 PATIENCE_MS = 50
 
 
@@ -40,7 +40,7 @@ def note(question: str, typed: str = "") -> bool:
         return False
     today = timezone.localdate()
     try:
-        with _impatient(), transaction.atomic():
+        with sqlite_setting("busy_timeout", PATIENCE_MS), transaction.atomic():
             asked = UnansweredQuery.objects.filter(text=text)
             if not asked.update(times=F("times") + 1, last_asked=today):
                 if UnansweredQuery.objects.count() >= MOST:
@@ -50,21 +50,6 @@ def note(question: str, typed: str = "") -> bool:
         logger.warning("未解答的问题没有记下：%s", type(error).__name__)
         return False
     return True
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """SQLite without its 20 seconds of waiting for another writer: an import holds the lock for seconds at a time."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        before = int(cursor.execute("PRAGMA busy_timeout").fetchone()[0])
-        cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
 def _make_room() -> None:

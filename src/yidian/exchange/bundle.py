@@ -3,15 +3,15 @@
 import difflib
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from wagtail.images import get_image_model
 
@@ -55,7 +55,8 @@ from yidian.exchange.rows import (
 )
 from yidian.exchange.synonyms import Owners, owners_of, owners_on_site, synonym_faults
 from yidian.publication.models import Publishable, derived_identifier
-from yidian.publication.turns import take_turn
+from yidian.publication.sqlite import sqlite_setting
+from yidian.publication.turns import turn
 
 # Rows read at once while exporting: some 20 MB of long articles; of fewer, their queries cost more than their text.
 CHUNK = 500
@@ -197,17 +198,14 @@ class _Import:
             if kind.name == "synonym_group":
                 # a word that moves from one group to another is free as soon as the bundle says so
                 self.synonyms = owners_of(parsed.records) | owners_on_site({each.key for each in parsed.records})
-            with transaction.atomic():
-                take_turn()
+            with turn():
                 self.import_records(kind, parsed.records)
         for record, created in self.later:
-            with transaction.atomic():
-                take_turn()
+            with turn():
                 self.settle_later(kind, record, created)
         self.coming = set()
         for record in drafts:
-            with transaction.atomic():
-                take_turn()
+            with turn():
                 self.import_draft(kind, record)
                 self.keep()
 
@@ -716,19 +714,9 @@ def _draft_key(key: str) -> str:
     return f"{key}.draft"
 
 
-@contextmanager
-def lean_database() -> Iterator[None]:
+def lean_database() -> AbstractContextManager[None]:
     """SQLite without mapping its file, of which up to 256 MB would count as this process's memory."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        before = int(cursor.execute("PRAGMA mmap_size").fetchone()[0])
-        cursor.execute("PRAGMA mmap_size=0")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA mmap_size={before}")
+    return sqlite_setting("mmap_size", 0)
 
 
 def export_bundle(
@@ -864,8 +852,7 @@ def remove_brought(title: str, report: Callable[[str], None] = lambda line: None
     for kind in reversed(KINDS.values()):
         held = ImportedRecord.objects.filter(brought_by__title=title, kind=kind.name)
         for key in list(held.order_by("key").values_list("key", flat=True)):
-            with transaction.atomic():
-                take_turn()
+            with turn():
                 row = kind.model.objects.filter(**{kind.column: key}).first()
                 if row is not None and (why := _needed(kind, row)):
                     report(f"{row}：{why}，没有删除")

@@ -28,7 +28,7 @@ from yidian.exchange.markdown import canonical_html
 from yidian.people.models import Department, Hospital, Physician
 from yidian.publication.models import NAMESPACE, Publishable
 from yidian.publication.richtext import clean_html, clean_text
-from yidian.publication.turns import take_turn
+from yidian.publication.turns import turn
 from yidian.zh.sentences import excerpt
 
 # One transaction: half a second of writing at most, so that editors who save meanwhile hardly wait; 15 MB of memory.
@@ -377,8 +377,7 @@ class _Work:
             return drafts.count()
         count = 0
         for pk in drafts.order_by("pk").values_list("pk", flat=True):
-            with transaction.atomic():  # one at a time: an editor who saves meanwhile waits for 50 ms, not for a batch
-                take_turn()
+            with turn():  # one at a time: an editor who saves meanwhile waits for 50 ms, not for a batch
                 question = waiting.filter(pk=pk).first()
                 if question is None:  # an editor was quicker
                     continue

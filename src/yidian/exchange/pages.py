@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import islice
 
-from django.db import transaction
 from django.utils.dateparse import parse_date
 
 from yidian.editorial.actions import publish_now
@@ -23,7 +22,7 @@ from yidian.exchange.rows import Keys, assign, assign_body, digest_of, values_of
 from yidian.people.models import Department
 from yidian.publication.models import NAMESPACE
 from yidian.publication.richtext import clean_html, clean_text
-from yidian.publication.turns import take_turn
+from yidian.publication.turns import turn
 from yidian.zh.sentences import excerpt, plain
 
 # Half a second of writing.
@@ -59,8 +58,7 @@ def import_pages(
     work = _Work(origin, licence, counts, report, Changes(say), publish, dry_run, overwrite)
     stream = iter(records)
     while chunk := list(islice(stream, BATCH)):
-        with transaction.atomic():
-            take_turn()
+        with turn():
             for each in chunk:
                 if isinstance(each, Fault):
                     work.reject(each)

@@ -5,7 +5,10 @@ transactions that do not see each other would each leave out what the other does
 is withdrawn would go on showing it. SQLite's write lock takes care of that by itself.
 """
 
-from django.db import connection
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
 
 # "yidian" as a number; an advisory lock is known by nothing else
 _LOCK = int.from_bytes(b"yidian")
@@ -19,3 +22,11 @@ def take_turn() -> None:
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """A transaction, or a part of one that goes on, that changes content in its turn."""
+    with transaction.atomic():
+        take_turn()
+        yield

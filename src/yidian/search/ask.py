@@ -4,10 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import NamedTuple
-
-from django.conf import settings
 
 from yidian.search.analysis import held, rarity
 from yidian.search.backends import IndexDamaged
@@ -26,7 +23,7 @@ from yidian.search.find import (
     FoundName,
     find,
 )
-from yidian.search.library import NotReady, library
+from yidian.search.library import NotReady, library, source
 from yidian.search.linking import linked
 from yidian.search.snippets import SNIPPET_LENGTH, best_sentence, covered
 from yidian.search.understanding import Understood
@@ -209,7 +206,7 @@ def _words(text: str) -> set[str]:
 
 def _snippet(document: Document, weights: Mapping[str, float]) -> str:
     """What a result says: the lead of what was asked for by name, otherwise the sentence that answers best."""
-    always = import_module(settings.YIDIAN_SEARCHED).SHOWN_BY_LEAD
+    always = source().SHOWN_BY_LEAD
     named = covered(" ".join(document.head), weights) >= ASKED_BY_NAME * sum(weights.values())
     if document.lead and (named or document.kind in always):
         return excerpt(document.lead, SNIPPET_LENGTH)
@@ -235,7 +232,7 @@ def _said(query: str, understood: Understood | None, engine: Engine | None) -> d
 
 
 def _ranked(hits: list[Found], names: list[FoundName]) -> list[Found]:
-    weights = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
+    weights = source().WEIGHTS
     tiers = {key_of(name.kind, name.object_id): name.tier for name in names}
     best = hits[0].score if hits else 1.0
     ranked = []
@@ -254,11 +251,10 @@ def _ranked(hits: list[Found], names: list[FoundName]) -> list[Found]:
 
 def _documents(shown: list[Found], filed: bool) -> dict[str, Document]:
     """The documents of some results as they stand in the database: what was withdrawn meanwhile is left out."""
-    source = import_module(settings.YIDIAN_SEARCHED)
     by_kind: dict[str, list[str]] = {}
     for each in shown:
         by_kind.setdefault(each.kind, []).append(each.object_id)
-    found = (source.documents(kind, ids, filed=filed) for kind, ids in by_kind.items())
+    found = (source().documents(kind, ids, filed=filed) for kind, ids in by_kind.items())
     return {document.key: document for documents in found for document in documents}
 
 
@@ -279,7 +275,7 @@ def _is_answered(
     whole = sum(rest.values()) + sum(parts.values())
     complaints = {mention.slug for mention in mentions if mention.category in ("symptom", "disease")}
     wanted = ANSWERED if len(meant) <= SHORT else ANSWERED_ACCOUNT
-    kinds = import_module(settings.YIDIAN_SEARCHED).WEIGHTS
+    kinds = source().WEIGHTS
     # a part of the body or a department is a way to an answer, not one
     answers = [item for item in items if kinds.get(item.document.kind, 1.0) >= 1]
     for item in answers[:LOOKED_AT]:

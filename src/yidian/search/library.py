@@ -217,7 +217,7 @@ class Library:
                 by_kind.setdefault(kind, set()).add(object_id)
             with engine.index.writer() as writer:
                 for kind, ids in by_kind.items():
-                    found = {document.object_id: document for document in _source().documents(kind, sorted(ids))}
+                    found = {document.object_id: document for document in source().documents(kind, sorted(ids))}
                     engine.write(writer, list(found.values()))
                     for object_id in sorted(ids - found.keys()):
                         writer.remove(key_of(kind, object_id))
@@ -240,9 +240,9 @@ class Library:
 
         Only when something of a kind that holds terms has changed.
         """
-        if not kinds & set(_source().TERM_KINDS):
+        if not kinds & set(source().TERM_KINDS):
             return engine, set()
-        lexicon = Lexicon(_source().terms())
+        lexicon = Lexicon(source().terms())
         before, after = engine.lexicon.terms, lexicon.terms
         changed = {slug for slug in before.keys() | after.keys() if before.get(slug) != after.get(slug)}
         if not changed:
@@ -268,7 +268,7 @@ class Library:
             # nobody is between looking whether a build goes on and forgetting a change
             with _locked(self.folder / "write.lock", wait=True):
                 pass
-            lexicon = Lexicon(_source().terms())
+            lexicon = Lexicon(source().terms())
             vectors = self._vectors(name, earlier)
             engine = Engine(backends.create(self.folder / name / "index", self.backend), lexicon, vectors=vectors)
             _replace(self.folder / name / "terms.json", _as_json(lexicon))
@@ -277,7 +277,7 @@ class Library:
             def written(writer) -> Iterator[str]:
                 """Every text, put into the index on the way, so that the library is read once."""
                 nonlocal count
-                for batch in _source().every(progress, READ if vectors is None else ENCODED):
+                for batch in source().every(progress, READ if vectors is None else ENCODED):
                     engine.write(writer, batch)
                     for document in batch:
                         yield document.title
@@ -332,8 +332,11 @@ def _library(folder: Path, backend: str) -> Library:
     return Library(folder, backend)
 
 
-def _source():
-    """The module that reads what is public: `documents(kind, ids)`, `every(progress, size)`, `terms()`, TERM_KINDS."""
+def source():
+    """The module that reads what is public.
+
+    `documents(kind, ids)`, `every(progress, size)`, `terms()`, `pairs()`, TERM_KINDS, WEIGHTS, SHOWN_BY_LEAD.
+    """
     return import_module(settings.YIDIAN_SEARCHED)
 
 
