@@ -83,6 +83,7 @@ def test_a_text_kept_for_search_is_that_of_the_page(site):
     entries = [*Question.objects.all(), *Condition.objects.all(), guide]
     kept = [documents(each.kind, [each.pk]) for each in entries]
     assert all(each.searched for each in (*Question.objects.all(), *Condition.objects.all()))
+    assert "多数不是。" in documents("question", [Question.objects.get().pk])[0].body
     for each in entries:
         type(each).objects.filter(pk=each.pk).update(searched="")
     assert [documents(each.kind, [each.pk]) for each in entries] == kept

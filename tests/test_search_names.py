@@ -267,6 +267,9 @@ def test_a_name_packed_into_the_index_holds_what_the_name_holds(names, asked):
         (["MRI检查"], "mr", False),
         (["小腿痙攣"], "痉挛", True),
         (["小腿抽筋"], "", False),
+        (["肺癌"], "癌", True),
+        (["肺癌"], "痛", False),  # the last byte of 癌 is that of 痛
+        (["肺癌", "癌痛"], "痛", True),
         ([], "抽筋", False),
     ],
 )

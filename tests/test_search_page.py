@@ -115,6 +115,7 @@ def test_what_was_asked_for_by_name_and_every_guide_show_their_lead(client, site
 def test_groups_are_short_and_lead_to_the_rest(client, site):
     page = client.get("/search?q=半夜腿抽筋怎么办").content.decode()
     assert page.count("半夜腿抽筋怎么办") >= 4
+    assert sum("怎么办？第" in name for name in results(client, "半夜腿抽筋怎么办")) == 4
     more = re.search(r'<a class="search-more" href="([^"]+)">更多问答</a>', page)[1].replace("&amp;", "&")
     rest = client.get(more).content.decode()
     assert rest.count("第5问") == 1
